@@ -1,0 +1,1 @@
+//! The offline core: engine, store, projections and outbox, without a runtime.

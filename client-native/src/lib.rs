@@ -1,0 +1,1 @@
+//! Runs the client core on a phone or computer: tokio, WebSocket over rustls, files.

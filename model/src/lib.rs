@@ -1,0 +1,1 @@
+//! What event data is: entities, facts, documents, the access table and pure decisions.

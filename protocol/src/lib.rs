@@ -1,0 +1,1 @@
+//! How replicas talk: wire frames, guard and sync session, without I/O.

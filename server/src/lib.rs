@@ -1,0 +1,1 @@
+//! The sync server: hub, storage, accounts of devices, HTTP API; the binary muster.

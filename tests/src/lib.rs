@@ -1,0 +1,1 @@
+//! End-to-end tests and demo: the real server, real phones, real crashes.

@@ -1,0 +1,2 @@
+//! The one way in.
+fn main() {}
