@@ -137,3 +137,6 @@ async fn pump(mut socket: WebSocketStream<MaybeTlsStream<TcpStream>>, mut end: L
     let _ = end.deliver.try_send(Err(reason));
     let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
 }
+
+#[cfg(test)]
+mod tests;
