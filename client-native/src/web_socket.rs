@@ -66,7 +66,7 @@ impl Carrier for WebSocketCarrier {
     fn connect<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Link, CarrierError>> {
         Box::pin(async move {
             let mut request = target.sync_url.as_str().into_client_request().map_err(|_| CarrierError::BadAddress)?;
-            let bearer = format!("Bearer {}", target.token.secret());
+            let bearer = format!("Bearer {}", target.token.reveal());
             let bearer = HeaderValue::from_str(&bearer).map_err(|_| CarrierError::BadAddress)?;
             request.headers_mut().insert(AUTHORIZATION, bearer);
             let config = WebSocketConfig::default()

@@ -3,7 +3,7 @@ use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 use super::*;
-use crate::carrier::Token;
+use muster_client_core::event::Token;
 
 type ServerSocket = WebSocketStream<TcpStream>;
 
