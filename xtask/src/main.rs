@@ -9,6 +9,8 @@ mod attendees;
 mod crash;
 mod demo;
 mod error;
+#[cfg(test)]
+mod samples;
 mod setup;
 mod test;
 mod workspace;
