@@ -55,7 +55,11 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<ExitCode, Error> {
     match task {
-        Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Task::Setup => {
+            setup::run()?;
+            println!("setup: nothing is missing");
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Crash(args) => crash::run(&args),

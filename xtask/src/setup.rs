@@ -29,15 +29,6 @@ struct Means {
     rustup: bool,
 }
 
-/// What to do about a need that is not met.
-#[derive(Debug, Eq, PartialEq)]
-enum Remedy {
-    /// We can do it: a program and its arguments.
-    Run(&'static [&'static str]),
-    /// The user has to: one line.
-    Tell(String),
-}
-
 impl Need {
     fn name(self) -> &'static str {
         match self {
@@ -57,30 +48,31 @@ impl Need {
         }
     }
 
-    fn remedy(self, means: Means) -> Remedy {
-        let (install, by_hand): (&[&str], &str) = match self {
-            Self::CCompiler | Self::Archiver => (
-                &["apt-get", "install", "--yes", "--no-install-recommends", "build-essential"],
-                "sudo apt-get install build-essential",
-            ),
-            Self::Rustfmt => (&["rustup", "component", "add", "rustfmt"], "rustup component add rustfmt"),
-            Self::Clippy => (&["rustup", "component", "add", "clippy"], "rustup component add clippy"),
-        };
-        let able = match self {
-            Self::CCompiler | Self::Archiver => means.root && means.apt,
-            Self::Rustfmt | Self::Clippy => means.rustup,
-        };
-        if able {
-            return Remedy::Run(install);
+    /// The program that would install it here, with its arguments, where we may run it.
+    fn installer(self, means: Means) -> Option<&'static [&'static str]> {
+        match self {
+            Self::CCompiler | Self::Archiver => (means.root && means.apt).then_some(&[
+                "apt-get",
+                "install",
+                "--yes",
+                "--no-install-recommends",
+                "build-essential",
+            ]),
+            Self::Rustfmt => means.rustup.then_some(&["rustup", "component", "add", "rustfmt"]),
+            Self::Clippy => means.rustup.then_some(&["rustup", "component", "add", "clippy"]),
         }
+    }
+
+    /// One line that says what is missing and how to get it by hand.
+    fn advice(self, means: Means) -> String {
         let how = match self {
-            Self::CCompiler | Self::Archiver if !means.apt => "install your system's C compiler".to_owned(),
-            Self::Rustfmt | Self::Clippy if !means.rustup => {
-                format!("install rustup (https://rustup.rs), then run `{by_hand}`")
-            }
-            _ => format!("run `{by_hand}`"),
+            Self::CCompiler | Self::Archiver if means.apt => "run `sudo apt-get install build-essential`",
+            Self::CCompiler | Self::Archiver => "install your system's C compiler",
+            Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
+            Self::Clippy if means.rustup => "run `rustup component add clippy`",
+            Self::Rustfmt | Self::Clippy => "install rustup, see https://rustup.rs",
         };
-        Remedy::Tell(format!("  {} is missing: {how}", self.name()))
+        format!("  {} is missing: {how}", self.name())
     }
 }
 
@@ -98,31 +90,21 @@ pub(crate) fn run() -> Result<(), Error> {
         apt: succeeds(Command::new("apt-get").arg("--version")),
         rustup: succeeds(Command::new("rustup").arg("--version")),
     };
-    let (commands, mut told) = plan(&missing, means);
-    for words in commands {
-        if let Err(error) = install(words) {
-            told.push(format!("  {error}"));
-        }
-    }
-    let still_missing = missing.into_iter().filter(|need| !need.is_met());
-    let unnamed = still_missing.filter(|need| !told.iter().any(|line| line.contains(need.name())));
-    let left: Vec<String> = unnamed.map(|need| format!("  {} is still missing", need.name())).collect();
-    told.extend(left);
+    let failed = installers(&missing, means).into_iter().filter_map(|words| install(words).err());
+    let mut told: Vec<String> = failed.map(|error| format!("  {error}")).collect();
+    told.extend(missing.into_iter().filter(|need| !need.is_met()).map(|need| need.advice(means)));
     if told.is_empty() { Ok(()) } else { Err(Error::NotReady(told)) }
 }
 
-/// What to run, each command once, and what to tell.
-fn plan(missing: &[Need], means: Means) -> (Vec<&'static [&'static str]>, Vec<String>) {
-    let mut commands = Vec::new();
-    let mut told = Vec::new();
-    for need in missing {
-        match need.remedy(means) {
-            Remedy::Run(words) if commands.contains(&words) => {}
-            Remedy::Run(words) => commands.push(words),
-            Remedy::Tell(line) => told.push(line),
+/// What to run for what is missing, each program once.
+fn installers(missing: &[Need], means: Means) -> Vec<&'static [&'static str]> {
+    let mut programs = Vec::new();
+    for program in missing.iter().filter_map(|need| need.installer(means)) {
+        if !programs.contains(&program) {
+            programs.push(program);
         }
     }
-    (commands, told)
+    programs
 }
 
 /// Runs one installing command. A fresh Debian image knows no packages yet, so apt's lists are fetched first.
@@ -163,25 +145,23 @@ mod tests {
 
     #[test]
     fn root_on_debian_installs_each_package_once() {
-        let (commands, told) = plan(&NEEDS, DEBIAN_ROOT);
-        let packages: Vec<&str> = commands.iter().filter_map(|words| words.last().copied()).collect();
+        let programs = installers(&NEEDS, DEBIAN_ROOT);
+        let packages: Vec<&str> = programs.iter().filter_map(|words| words.last().copied()).collect();
         assert_eq!(packages, ["build-essential", "rustfmt", "clippy"]);
-        assert_eq!(told, Vec::<String>::new());
     }
 
     #[test]
     fn without_root_the_command_is_named_and_not_run() {
-        let (commands, told) = plan(&[Need::CCompiler], Means { root: false, ..DEBIAN_ROOT });
-        assert!(commands.is_empty());
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains("sudo apt-get install build-essential"), "{}", told[0]);
+        let means = Means { root: false, ..DEBIAN_ROOT };
+        assert!(installers(&[Need::CCompiler], means).is_empty());
+        assert!(Need::CCompiler.advice(means).ends_with("run `sudo apt-get install build-essential`"));
     }
 
     #[test]
     fn without_rustup_its_home_is_named() {
-        let (commands, told) = plan(&[Need::Clippy], Means { rustup: false, ..DEBIAN_ROOT });
-        assert!(commands.is_empty());
-        assert!(told[0].contains("https://rustup.rs"), "{}", told[0]);
+        let means = Means { rustup: false, ..DEBIAN_ROOT };
+        assert!(installers(&[Need::Rustfmt, Need::Clippy], means).is_empty());
+        assert!(Need::Clippy.advice(means).ends_with("https://rustup.rs"));
     }
 
     #[test]
