@@ -1,1 +1,16 @@
 //! How replicas talk: wire frames, guard and sync session, without I/O.
+
+mod code;
+mod document_id;
+mod frame;
+mod ids;
+mod timestamp;
+
+pub use code::{ProtocolCode, RetryClass};
+pub use document_id::{DocumentId, DocumentIdError};
+pub use frame::{
+    FEATURE_NOTICE, Frame, FrameError, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata,
+    RemoteHeads, SharedSync, encode_sync_shared,
+};
+pub use ids::{IdError, MAX_ID_BYTES, PeerId, StorageId};
+pub use timestamp::Timestamp;
