@@ -3,6 +3,7 @@
 mod code;
 mod document_id;
 mod frame;
+pub mod guard;
 mod ids;
 mod timestamp;
 
