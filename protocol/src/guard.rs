@@ -60,7 +60,7 @@ impl GuardLimits {
     #[must_use]
     pub const fn phone() -> Self {
         Self {
-            max_hashes: 1_024,
+            max_hashes: 4_096,
             max_have: 4,
             bloom_entries_base: 100_000,
             bloom_entries_per_stored_change: 4,

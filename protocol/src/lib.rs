@@ -1,6 +1,7 @@
 //! How replicas talk: wire frames, guard and sync session, without I/O.
 
 mod code;
+pub mod doc_sync;
 mod document_id;
 mod frame;
 pub mod guard;
@@ -8,6 +9,10 @@ mod ids;
 mod timestamp;
 
 pub use code::{ProtocolCode, RetryClass};
+pub use doc_sync::{
+    DocSync, DocSyncOptions, FanOut, Outgoing, OutgoingKind, Phase, Received, RefusedChanges, Role,
+    SyncError, acknowledged,
+};
 pub use document_id::{DocumentId, DocumentIdError};
 pub use frame::{
     FEATURE_NOTICE, Frame, FrameError, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata,

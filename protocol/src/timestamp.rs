@@ -38,7 +38,7 @@ impl Timestamp {
     #[expect(clippy::as_conversions, reason = "the range is checked just before")]
     pub fn from_js_number(ms: f64) -> Option<Self> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
-        (ms.is_finite() && ms.abs() <= EXACT).then(|| Self(ms as i64))
+        (ms.is_finite() && ms.abs() <= EXACT).then_some(Self(ms as i64))
     }
 }
 

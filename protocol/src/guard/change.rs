@@ -11,8 +11,8 @@ use super::{ChangeSummary, GuardError};
 
 /// Column id of the actions: one row per operation.
 pub(super) const ACTION: u32 = 4;
-/// Automerge keeps operation numbers in 32 bits.
-const MAX_OP: u64 = u32::MAX as u64;
+/// Automerge keeps operation and sequence numbers in 32 bits.
+const MAX_OP: u64 = 0xffff_ffff;
 
 /// What is known about the chunk around the body.
 pub(super) struct Envelope {
@@ -94,7 +94,7 @@ fn check_rows(
 }
 
 fn check_numbers(seq: u64, start_op: u64, ops: u64) -> Result<(), GuardError> {
-    if seq == 0 || seq > u64::from(u32::MAX) {
+    if seq == 0 || seq > MAX_OP {
         return Err(GuardError::Sequence {
             what: "the sequence number",
             value: seq,
