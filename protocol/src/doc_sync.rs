@@ -186,7 +186,7 @@ impl DocSync {
         let mut state = State::decode(saved)?;
         state.shared_heads.sort_unstable();
         state.shared_heads.dedup();
-        // Automerge would take the empty list for "the peer told us it has nothing in common".
+        // Decoding leaves an empty list, as if the peer had spoken already.
         state.their_have = None;
         Ok(Self::with_state(state, role, options))
     }

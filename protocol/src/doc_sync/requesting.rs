@@ -18,7 +18,8 @@ impl DocSync {
     /// Whether to send `doc-unavailable` now: the peer asked, we hold nothing and `others_may_have_it`
     /// is false. True once per request.
     pub fn take_unavailable_answer(&mut self, doc: &Automerge, others_may_have_it: bool) -> bool {
-        let answer = self.peer == PeerStatus::Wants && !others_may_have_it && doc.is_empty();
+        let answer =
+            self.peer == PeerStatus::Wants && !others_may_have_it && doc.get_heads().is_empty();
         if answer {
             self.peer = PeerStatus::Unknown;
         }

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use automerge::sync::{Capability, Message, MessageFlags, SyncDoc};
+use automerge::sync::{Capability, Have, Message, MessageFlags, SyncDoc};
 use automerge::{Automerge, ChangeHash, PatchLog};
 
 use super::{DocSync, Outgoing, Received, Reset, Role, SyncError, has_change};
 use crate::guard::{ChangeSummary, SyncSummary};
 
-/// Hashes remembered as sent beyond what the peer acknowledged. Forgetting them costs bytes at most.
+/// Hashes remembered one by one as sent: a whole document of 20,000 changes would cost each of a
+/// thousand peers a megabyte.
 const MAX_SENT_HASHES: usize = 4_096;
 
 impl DocSync {
@@ -65,6 +66,9 @@ impl DocSync {
         let all_known = message.heads.iter().all(|head| has_change(doc, head));
         self.take_haves(doc, &message, all_known);
 
+        if self.level.is_none() && message.heads == after && self.reset == Reset::NotNeeded {
+            self.level = Some(after.clone());
+        }
         received.peer_has_all_of_ours = contains_all(&message.heads, &after);
         received.peer_heads.clone_from(&message.heads);
         received.after = after;
@@ -116,8 +120,6 @@ impl DocSync {
         if heads == after {
             self.state.sent_hashes.clear();
             self.unacknowledged.clear();
-        } else if self.state.sent_hashes.len() > MAX_SENT_HASHES {
-            self.state.sent_hashes.clear();
         }
         if heads.is_empty() {
             self.state.last_sent_heads.clear();
@@ -151,6 +153,7 @@ impl DocSync {
         // What it asks for, or knows and we do not, has to be answered by a message of its own.
         if !known || !all_heads_known || !message.need.is_empty() {
             self.level = None;
+            self.state.in_flight = false;
         }
     }
 
@@ -161,6 +164,10 @@ impl DocSync {
         if !self.revive_for(&our_heads) || self.is_quiet(&our_heads) {
             return None;
         }
+        if !self.state.have_responded {
+            // A saved state may know of changes that a restored document lacks.
+            self.state.shared_heads.retain(|head| has_change(doc, head));
+        }
         for batch in self.unacknowledged.drain(..) {
             self.state.sent_hashes.extend(batch.hashes.iter().copied());
         }
@@ -170,13 +177,14 @@ impl DocSync {
                 capabilities.retain(|capability| *capability != Capability::SyncReset);
             }
         }
-        let knows_theirs = self.state.their_have.is_some();
+        let knows_theirs = self.state.their_have.is_some() && self.state.their_need.is_some();
         let mut message = doc.generate_sync_message(&mut self.state)?;
         if self.reset == Reset::Needed {
             self.reset = Reset::Sent;
             self.level = None;
         } else {
             self.level = knows_theirs.then(|| our_heads.clone());
+            self.bound_sent_hashes(&our_heads);
         }
         if !self.sends_flags() {
             message.flags = None;
@@ -186,6 +194,20 @@ impl DocSync {
             data: message.encode(),
             kind,
         })
+    }
+
+    /// After everything was sent, "since our heads" says the same as a long list of what was sent.
+    fn bound_sent_hashes(&mut self, our_heads: &[ChangeHash]) {
+        if self.state.sent_hashes.len() <= MAX_SENT_HASHES {
+            return;
+        }
+        self.state.sent_hashes.clear();
+        let have = Have {
+            last_sync: our_heads.to_vec(),
+            ..Have::default()
+        };
+        self.state.their_have = Some(vec![have]);
+        self.state.their_need = Some(Vec::new());
     }
 
     /// The cases in which Automerge would find, at some cost, that there is nothing to say.
