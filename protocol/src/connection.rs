@@ -328,12 +328,13 @@ impl Connection {
     /// what comes out, then close the carrier.
     pub fn close(&mut self, code: ProtocolCode, detail: &str) -> ConnectionOutput {
         let mut output = ConnectionOutput::default();
+        let target = self.peer().map(|peer| peer.peer_id.clone());
         if !self.is_closed() {
             let reason = CloseReason {
                 code,
                 detail: detail.to_owned(),
             };
-            self.end(reason, ConnectionEvent::Tick, &mut output);
+            self.end(reason, target, true, &mut output);
         }
         output
     }

@@ -8,6 +8,7 @@ mod frame;
 pub mod guard;
 mod ids;
 mod ledger;
+mod remote_heads;
 mod timestamp;
 
 pub use code::{ProtocolCode, RetryClass};
@@ -26,4 +27,5 @@ pub use frame::{
 };
 pub use ids::{IdError, MAX_ID_BYTES, PeerId, StorageId};
 pub use ledger::{DocLedger, PendingLimits};
+pub use remote_heads::{Noted, RemoteHeadsBook, RemoteHeadsLimits};
 pub use timestamp::Timestamp;
