@@ -10,11 +10,13 @@ use muster_client_core::command::{Answer, CheckIn, Command, NewIncident, NewWalk
 use muster_client_core::driver::Driver;
 use muster_client_core::error::CoreError;
 use muster_client_core::event::{Enrolment, Event, ServerId, Side, Topic};
-use muster_client_core::store::sqlite::SqliteStore;
+use muster_client_core::store::sqlite::{PutAside, SqliteStore, put_aside};
 use muster_model::access::Role;
 use muster_model::fact::ItemState;
 use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, SessionId};
 use muster_model::time::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
@@ -100,15 +102,31 @@ impl Client {
     /// Opens a client. To be called on a tokio runtime with timers and network, which carries its links.
     ///
     /// # Errors
-    /// If the database cannot be opened. One that is damaged is put aside, with what it had not sent exported beside it,
-    /// when [`Client::recover`] is called; it is never deleted.
+    /// If the database cannot be opened. One that is damaged ([`CoreCode::StorageDamaged`]) is never deleted:
+    /// [`Client::recover`] puts it aside.
     pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let runtime = Handle::current();
-        let database = config.database.clone();
-        let opened = tokio::task::spawn_blocking(move || open_driver(&database)).await;
+        let (database, now) = (config.database.clone(), (config.clock)());
+        let opened = tokio::task::spawn_blocking(move || {
+            let store = SqliteStore::open(&database).map_err(CoreError::from)?;
+            Driver::open(store, Box::new(StdRng::from_os_rng()), now)
+        })
+        .await;
         let driver = opened.map_err(|_| ClientError::Closed)??;
         let core = start(driver, config.carrier, config.clock, runtime).map_err(ClientError::Thread)?;
         Ok(Self { core, http: reqwest::Client::new() })
+    }
+
+    /// Opens a client in the place of a damaged database, which is put aside with what it had not sent exported beside it.
+    /// The new one has to be enrolled anew.
+    ///
+    /// # Errors
+    /// If the database cannot be put aside, or a new one not be made.
+    pub async fn recover(config: ClientConfig) -> Result<(Self, PutAside), ClientError> {
+        let database = config.database.clone();
+        let moved = tokio::task::spawn_blocking(move || put_aside(&database).map_err(CoreError::from)).await;
+        let aside = moved.map_err(|_| ClientError::Closed)??;
+        Ok((Self::open(config).await?, aside))
     }
 
     async fn on_core<T: Send + 'static>(

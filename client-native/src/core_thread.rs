@@ -87,7 +87,7 @@ pub(crate) fn start(
         next_host_link: 0,
     };
     let run = move || {
-        core.tell(Event::Opened);
+        core.perform_effects();
         core.run(waiting_jobs, waiting_inbound);
     };
     std::thread::Builder::new().name("muster-core".into()).spawn(run)?;
@@ -145,11 +145,16 @@ impl CoreThread {
         event: Event,
     ) -> Result<muster_client_core::command::Answer, muster_client_core::error::CoreError> {
         let now = (self.clock)();
-        let outcome = self.driver.dispatch(now, event)?;
-        for effect in outcome.effects {
+        let answer = self.driver.dispatch(now, event);
+        self.perform_effects();
+        answer
+    }
+
+    /// Does what the core asks for; also after a failure, since links may have to be closed.
+    fn perform_effects(&mut self) {
+        for effect in self.driver.take_effects() {
             self.perform(effect);
         }
-        Ok(outcome.answer)
     }
 
     /// Hands the core an event that nobody waits for. What fails leaves the core as it was; a link that it came from is
