@@ -5,11 +5,12 @@
 //! engine reads through [`StoreRead`]; only the [driver](crate::driver::Driver) writes. [`memory`] and [`sqlite`]
 //! implement it, and one contract suite runs over both.
 
-// pub mod memory;
-// pub mod sqlite;
+mod dump;
+pub mod memory;
+pub mod sqlite;
 
 #[cfg(test)]
-mod contract {}
+mod contract;
 
 use automerge::ChangeHash;
 use muster_model::attendance::Count;
