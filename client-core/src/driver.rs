@@ -5,6 +5,9 @@
 
 use muster_model::access::Role;
 use muster_model::document::DocRef;
+use std::collections::BTreeMap;
+
+use automerge::ChangeHash;
 use muster_model::event::Event as EventRecord;
 use muster_model::fact::{EntryVia, Fact, ItemState};
 use muster_model::id::DeviceId;
@@ -416,6 +419,19 @@ impl<S: Store> Driver<S> {
     /// If the store fails or the document is damaged.
     pub fn save_document(&mut self, now: Timestamp, doc: DocRef) -> Result<Option<Vec<u8>>, CoreError> {
         self.read(now, |engine, cx| engine.save_document(cx, doc))
+    }
+
+    /// The heads of every document that this phone holds, sorted: two replicas with the same heads hold the same.
+    ///
+    /// # Errors
+    /// If the store fails or a document is damaged.
+    pub fn heads(&mut self, now: Timestamp) -> Result<BTreeMap<DocRef, Vec<ChangeHash>>, CoreError> {
+        let mut heads = BTreeMap::new();
+        for size in self.store.documents()? {
+            let of_doc = self.read(now, |engine, cx| engine.heads_of(cx, size.doc))?;
+            heads.extend(of_doc.map(|of_doc| (size.doc, of_doc)));
+        }
+        Ok(heads)
     }
 
     /// Every row of every projection as text, to compare with others.

@@ -1,6 +1,6 @@
 //! What a phone or the server holds, as documents: to compare replicas with each other and with what was done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use automerge::{ActorId, ChangeHash};
@@ -92,13 +92,17 @@ impl Replica {
         Ok(replica)
     }
 
-    /// The heads of each document.
+    /// The heads of each document, sorted.
     ///
     /// # Errors
     /// If a document does not read.
-    pub fn heads(&self) -> Result<BTreeMap<DocRef, BTreeSet<ChangeHash>>, ReplicaError> {
-        let heads = |(document, bytes): (&DocRef, &Vec<u8>)| Ok((*document, load(bytes)?.get_heads().into_iter().collect()));
-        self.documents.iter().map(heads).collect()
+    pub fn heads(&self) -> Result<BTreeMap<DocRef, Vec<ChangeHash>>, ReplicaError> {
+        let sorted = |(document, bytes): (&DocRef, &Vec<u8>)| {
+            let mut heads = load(bytes)?.get_heads();
+            heads.sort_unstable();
+            Ok((*document, heads))
+        };
+        self.documents.iter().map(sorted).collect()
     }
 
     /// How many records of the main kinds there are.

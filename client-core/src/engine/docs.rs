@@ -1,7 +1,7 @@
 //! Documents in memory: loaded from their chunks when first needed, appended to, put away.
 
 use automerge::transaction::CommitOptions;
-use automerge::{ActorId, Automerge, PatchAction, Prop, ReadDoc};
+use automerge::{ActorId, Automerge, ChangeHash, PatchAction, Prop, ReadDoc};
 use muster_model::document::{self, DocKind, DocRef, DocumentError};
 use muster_model::fact::{self, Fact, FactBody};
 use muster_model::id::FactId;
@@ -170,5 +170,12 @@ pub(super) const fn indexed_collection(kind: DocKind) -> Option<&'static str> {
 impl Engine {
     pub(crate) fn save_document(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self.readable(cx, doc)?.map(Automerge::save))
+    }
+
+    /// The heads of a document, sorted; `None` if nothing of it is here.
+    pub(crate) fn heads_of(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<Option<Vec<ChangeHash>>, EngineError> {
+        let mut heads = self.readable(cx, doc)?.map(Automerge::get_heads);
+        heads.iter_mut().for_each(|heads| heads.sort_unstable());
+        Ok(heads)
     }
 }

@@ -46,7 +46,8 @@ async fn main() -> ExitCode {
         seed: arguments.seed,
         live: !arguments.check && std::io::stdout().is_terminal(),
     };
-    let done = if arguments.check { check(&options, folder.path()).await } else { watch(&options, folder.path()).await };
+    let done =
+        if arguments.check { check(&options, folder.path()).await } else { watch(&options, folder.path()).await };
     let outcome = match done {
         Ok(outcome) => outcome,
         Err(error) => {

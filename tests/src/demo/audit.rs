@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn what_one_replica_lacks_or_holds_otherwise_is_lost() {
-        let (all, fewer, other) = (replica(&[(1, "a"), (2, "b")]), replica(&[(1, "a")]), replica(&[(1, "a"), (2, "x")]));
+        let (all, fewer, other) =
+            (replica(&[(1, "a"), (2, "b")]), replica(&[(1, "a")]), replica(&[(1, "a"), (2, "x")]));
         let orders = [done(1, "a"), done(2, "b")];
         for phones in [[all.clone(), fewer.clone()], [other.clone(), all.clone()]] {
             let found = audit(event(), &orders, &all, &phones).unwrap();

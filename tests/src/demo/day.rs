@@ -148,7 +148,11 @@ pub(super) async fn run(options: &Options, folder: &Path, screen: &Screen) -> Re
         phone.network.heal();
     }
     meet(&field, screen).await?;
-    screen.say(&format!("   all {} phones and the server agree after {:.1} s", options.phones, back.elapsed().as_secs_f64()));
+    screen.say(&format!(
+        "   all {} phones and the server agree after {:.1} s",
+        options.phones,
+        back.elapsed().as_secs_f64()
+    ));
     let server = server_replica(&field).await?;
     let mut phones = Vec::new();
     for phone in &field.phones {
@@ -336,7 +340,10 @@ async fn outcome(field: &Field, found: &Audit, server: &Replica, started: Instan
         attendees: counts.attendees,
         phones: field.phones.len(),
         check_ins: found.check_ins,
-        double_admissions: open.iter().filter(|double| double.state == muster_model::double_admission::State::Open).count(),
+        double_admissions: open
+            .iter()
+            .filter(|double| double.state == muster_model::double_admission::State::Open)
+            .count(),
         readiness_observations: found.readiness_observations,
         lost: found.lost.len() + found.unasked.len(),
         converged: found.converged,
