@@ -167,8 +167,9 @@ fn a_walk_in_has_the_last_category_that_stands_until_the_roster_says_more() {
 }
 
 #[test]
-fn a_chain_of_a_hundred_thousand_undos_is_followed_once() {
-    // Each undo takes back the one before it, and each clock is behind the clock before.
+fn a_chain_of_a_hundred_thousand_undos_is_followed_to_its_end() {
+    // Each undo takes back the one before it, and each clock is behind the clock before. To go through all undos for
+    // each link takes minutes.
     let length = 100_000_u64;
     let undos = (1..=length).map(|number| {
         let minutes = -i64::try_from(number).unwrap();

@@ -151,7 +151,8 @@ fn a_session_needs_the_items_of_every_template_for_its_kind() {
     let all = template(&[], &[(3, 10), (1, 30)]);
     let talks = template(&["keynote", "talk"], &[(2, 10), (3, 20)]);
     let meals = template(&["meal"], &[(4, 60)]);
-    let rows: [(&[&ReadinessTemplate], &str, bool, &[(u8, u32)]); 7] = [
+    type Due = &'static [(u8, u32)];
+    let rows: [(&[&ReadinessTemplate], &str, bool, Due); 7] = [
         (&[], "talk", false, &[]),
         (&[&all], "talk", false, &[(1, 30), (3, 10)]),
         // What is due first comes first; an item that two templates name is due at the earlier time.

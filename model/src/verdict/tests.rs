@@ -237,13 +237,14 @@ fn questions_are_asked_once_and_required_ones_until_answered() {
 /// What happened before minute 0, and the admission in the way by each rule: once, once a day, many, entry and exit.
 #[test]
 fn each_rule_looks_at_other_facts() {
-    const ONE: Option<(u8, u64)> = Some((2, 1));
+    type InTheWay = Option<(u8, u64)>;
+    const ONE: InTheWay = Some((2, 1));
     let yesterday = -24 * 60;
     let enter = |id, at| fact(id, minute(at), entry());
     let leave = |id, at| fact(id, minute(at), exit());
     let back = |id, at, (device, counter)| fact(id, minute(at), undo(device, counter));
     let same = |id, facts: &[(u8, u64)]| fact(id, minute(-1), resolution(ResolutionKind::SamePerson, facts));
-    let rows: [(&str, Vec<Fact>, [Option<(u8, u64)>; 4]); 15] = [
+    let rows: [(&str, Vec<Fact>, [InTheWay; 4]); 15] = [
         ("nothing", vec![], [None; 4]),
         ("an entry", vec![enter((2, 1), -9)], [ONE, ONE, None, ONE]),
         ("a walk-in", vec![fact((2, 1), minute(-9), walk_in())], [ONE, ONE, None, ONE]),
