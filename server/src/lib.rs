@@ -1,1 +1,5 @@
 //! The sync server: hub, storage, accounts of devices, HTTP API; the binary muster.
+
+pub mod hub;
+pub mod storage;
+pub mod sync_socket;
