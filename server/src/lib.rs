@@ -3,4 +3,7 @@
 pub mod auth;
 pub mod config;
 pub mod error;
+pub mod hub;
 pub mod interchange;
+pub mod storage;
+pub mod sync_socket;
