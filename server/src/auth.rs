@@ -6,7 +6,8 @@
 //! table: [`permission`].
 
 pub mod code;
-
+pub mod extract;
+pub mod identity;
 pub mod keys;
 pub mod permission;
 pub mod throttle;

@@ -15,10 +15,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 mod concern;
+mod hub;
 mod source;
 mod value;
 
 use concern::{Concern, concern};
+pub use hub::{HubOptions, StorageOptions, SyncOptions};
 pub use source::{ConfigError, Flag, Loaded, Origin, load};
 pub use value::{LogFormat, OptionValue};
 
@@ -106,6 +108,12 @@ pub struct Config {
     pub auth: AuthConfig,
     /// How files are imported.
     pub import: ImportConfig,
+    /// How open documents are kept.
+    pub hub: HubOptions,
+    /// How devices are connected.
+    pub sync: SyncOptions,
+    /// How the database is used.
+    pub storage: StorageOptions,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -133,12 +141,14 @@ impl Config {
         defaults.concerns().iter().flat_map(|concern| concern.options()).collect()
     }
 
-    fn concerns(&self) -> [&dyn Concern; 5] {
-        [&self.data, &self.http, &self.auth, &self.import, &self.log]
+    fn concerns(&self) -> [&dyn Concern; 8] {
+        let Self { data, http, auth, import, hub, sync, storage, log } = self;
+        [data, http, auth, import, hub, sync, storage, log]
     }
 
-    fn concerns_mut(&mut self) -> [&mut dyn Concern; 5] {
-        [&mut self.data, &mut self.http, &mut self.auth, &mut self.import, &mut self.log]
+    fn concerns_mut(&mut self) -> [&mut dyn Concern; 8] {
+        let Self { data, http, auth, import, hub, sync, storage, log } = self;
+        [data, http, auth, import, hub, sync, storage, log]
     }
 
     /// The value of an option in the form in which it would be written; `None` if there is no such option.

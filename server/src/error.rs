@@ -20,6 +20,11 @@ pub use muster_protocol::RetryClass;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::storage::StorageError;
+
+/// After how long a caller should try again who was turned away because there was too much to do.
+pub const RETRY_AFTER_MS: u64 = 1_000;
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident => $text:literal, $status:ident, $retry:ident, $detail:literal;)+) => {
         /// Why a request failed. The text form is stable.
@@ -140,6 +145,10 @@ codes! {
     DiskFull => "disk_full", INSUFFICIENT_STORAGE, NeedsUser, "the server's disk is full; nothing of this was stored: free some space";
     /// A document is damaged or of a later version.
     DocumentUnusable => "document_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "a document of the event cannot be used: see the server's log";
+    /// A document is as large as it may be.
+    DocumentFull => "document_full", INSUFFICIENT_STORAGE, NeedsUser, "a document of the event is as large as it may be";
+    /// A document failed and is loaded anew.
+    DocumentReloading => "document_reloading", SERVICE_UNAVAILABLE, Transient, "a document failed and is being loaded anew: try again";
     /// The database is damaged or of a later version.
     DatabaseUnusable => "database_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "the database cannot be used: see the server's log";
     /// Too much at once.
@@ -218,6 +227,26 @@ impl ApiError {
 impl From<ErrorCode> for ApiError {
     fn from(code: ErrorCode) -> Self {
         Self::new(code, code.detail())
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        match &error {
+            StorageError::UnknownEvent => ErrorCode::EventNotFound.into(),
+            StorageError::Full => Self::logged(ErrorCode::DiskFull, &error),
+            StorageError::Busy => Self::logged(ErrorCode::Overloaded, &error).retry_after_ms(RETRY_AFTER_MS),
+            StorageError::Stopped => Self::from(ErrorCode::Stopping).retry_after_ms(RETRY_AFTER_MS),
+            StorageError::Open { .. }
+            | StorageError::Foreign { .. }
+            | StorageError::Newer { .. }
+            | StorageError::Damaged { .. }
+            | StorageError::DamagedChunk { .. }
+            | StorageError::Value { .. } => Self::logged(ErrorCode::DatabaseUnusable, &error),
+            StorageError::Sqlite(_) | StorageError::Io(_) | StorageError::Panicked => {
+                Self::logged(ErrorCode::Internal, &error)
+            }
+        }
     }
 }
 

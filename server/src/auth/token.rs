@@ -43,6 +43,15 @@ pub enum Bearer {
     },
 }
 
+/// A token whose signature, times and form are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Whom it is about.
+    pub bearer: Bearer,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -135,7 +144,7 @@ impl Tokens {
     ///
     /// # Errors
     /// `token_invalid`, `token_expired` or `token_not_yet_valid`.
-    pub fn check(&self, token: &str) -> Result<Bearer, ApiError> {
+    pub fn check(&self, token: &str) -> Result<Checked, ApiError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(ErrorCode::TokenInvalid.into());
         }
@@ -149,7 +158,8 @@ impl Tokens {
         if data.header.kid.as_deref() != Some(&self.key_id) {
             return Err(ErrorCode::TokenInvalid.into());
         }
-        bearer(&data.claims).ok_or(ErrorCode::TokenInvalid.into())
+        let bearer = bearer(&data.claims).ok_or(ErrorCode::TokenInvalid)?;
+        Ok(Checked { bearer, expires_at: Timestamp::from_ms(data.claims.exp.saturating_mul(1000)) })
     }
 }
 

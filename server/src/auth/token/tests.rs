@@ -54,7 +54,9 @@ fn code(token: &str) -> ErrorCode {
 fn a_token_reads_back_whom_it_is_about() {
     for bearer in [device(), Bearer::Operator] {
         let token = tokens(7).mint(&bearer, now(), 60).unwrap();
-        assert_eq!(tokens(7).check(&token), Ok(bearer));
+        let checked = tokens(7).check(&token).unwrap();
+        assert_eq!(checked.bearer, bearer);
+        assert!((0..=60_000).contains(&checked.expires_at.since_ms(now())));
     }
     assert!(tokens(7).check(&forge(&header(), &claims())).is_ok(), "what the forgeries below start from is good");
 }
