@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
-use muster_model::attendee::{Attendee, Contact};
+use muster_model::attendee::Contact;
 use muster_model::id::{AttendeeId, RecordId};
 use muster_model::ticket::TicketHash;
 
@@ -205,7 +205,7 @@ fn key_of(row: &Row, email_shared: bool, orders: &mut BTreeMap<String, u32>) -> 
 pub(crate) fn unguarded(field: &str) -> String {
     let field = clean(field);
     match field.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(super::export::FORMULA_STARTS) => rest.to_owned(),
+        Some(rest) if rest.trim_start_matches('\'').starts_with(super::export::FORMULA_STARTS) => rest.to_owned(),
         _ => field,
     }
 }

@@ -1,4 +1,13 @@
-//! Records to files.
+//! Records to files: the programme as schedule.xml, schedule.json and iCalendar, attendees and check-ins as CSV.
 
-/// The characters with which a field begins that a spreadsheet would take for a formula.
-pub(crate) const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+mod csv;
+mod guids;
+mod ical;
+mod json;
+mod xml;
+
+pub use self::csv::{CheckinNames, attendees_csv, checkins_csv};
+pub(crate) use self::csv::FORMULA_STARTS;
+pub use ical::icalendar;
+pub use json::schedule_json;
+pub use xml::schedule_xml;

@@ -22,6 +22,7 @@ pub(crate) mod supplement;
 mod times;
 pub(crate) mod xml;
 
+pub(crate) use times::instant;
 use times::{clock_minutes, duration_minutes};
 
 /// The id of what a file knows under a globally unique id: the one it carries, if Muster made it.
@@ -113,7 +114,7 @@ impl Schedule {
             }
         }
         self.room_places.entry(by_name).or_insert(place);
-        by_guid.into_iter().for_each(|guid| drop(self.room_places.insert(guid, place)));
+        self.room_places.extend(by_guid.map(|guid| (guid, place)));
         Some(place)
     }
 
