@@ -1,1 +1,24 @@
 //! The sync server: hub, storage, accounts of devices, HTTP API; the binary muster.
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod backup;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod data_dir;
+pub mod devices;
+pub mod documents;
+pub mod error;
+pub mod events;
+pub mod hub;
+pub mod imports;
+pub mod interchange;
+pub mod metrics;
+mod records;
+pub mod router;
+pub mod run;
+pub mod serve;
+pub mod storage;
+pub mod sync_socket;

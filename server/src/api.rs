@@ -1,0 +1,14 @@
+//! The handlers of the HTTP API, a module for each kind of thing. They are listed in [`crate::router`].
+
+pub mod backups;
+pub mod counts;
+pub mod devices;
+pub mod documents;
+pub mod enrol;
+pub mod events;
+pub mod exports;
+pub mod health;
+pub mod imports;
+pub mod input;
+pub mod openapi;
+pub mod sync;

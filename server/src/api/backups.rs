@@ -1,0 +1,54 @@
+//! Backups.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::input::Body;
+use crate::app::AppState;
+use crate::auth::extract::Caller;
+use crate::backup;
+use crate::error::{ApiError, ErrorBody, ErrorCode};
+
+/// Where to copy the server's data to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRequest {
+    /// An absolute path on the server's machine at which nothing is yet.
+    #[schema(example = "/var/backups/muster-2027-05-20")]
+    target: String,
+}
+
+/// A backup.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BackupView {
+    /// Its folder: a data directory that `muster serve --data` can run on.
+    target: String,
+    /// How large its database is, in bytes.
+    database_bytes: u64,
+}
+
+/// Copy the server's data while it runs. Only for the local administrator.
+#[utoipa::path(
+    post, path = "/api/v1/backups", tag = "server", operation_id = "back_up",
+    request_body = BackupRequest,
+    responses((status = 201, body = BackupView), (status = "default", body = ErrorBody)),
+    security(("token" = []))
+)]
+pub(crate) async fn create(
+    State(app): State<AppState>,
+    caller: Caller,
+    Body(request): Body<BackupRequest>,
+) -> Result<(StatusCode, Json<BackupView>), ApiError> {
+    caller.require_operator()?;
+    let target = PathBuf::from(&request.target);
+    if !target.is_absolute() {
+        return Err(ApiError::new(ErrorCode::BadField, "target must be an absolute path"));
+    }
+    let database_bytes = backup::back_up(&app, &target).await?;
+    Ok((StatusCode::CREATED, Json(BackupView { target: request.target, database_bytes })))
+}

@@ -1,0 +1,200 @@
+//! Devices of an event, and the codes with which they enrol.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use muster_model::access::{Role, RoleError, RoleKind};
+use muster_model::document::{DocKind, DocRef};
+use muster_model::id::{DeviceId, EventId, PresenterId};
+use muster_model::program::PresenterProfile;
+use muster_model::record;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::input::{Body, Path, short_text};
+use crate::app::{App, AppState};
+use crate::auth::code::EnrolmentCode;
+use crate::auth::extract::Caller;
+use crate::auth::permission::Action;
+use crate::clock;
+use crate::devices::{self, Device, NewCode};
+use crate::error::{ApiError, ErrorBody, ErrorCode};
+
+/// How long a code is good unless something else is asked, in minutes.
+const DEFAULT_EXPIRES_MIN: u32 = 15;
+
+/// How long a code may be good, in minutes: a week.
+const MAX_EXPIRES_MIN: u32 = 7 * 24 * 60;
+
+/// A device to be enrolled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CodeRequest {
+    /// `coordinator`, `finance`, `staff` or `presenter`.
+    #[schema(example = "staff")]
+    role: String,
+    /// What to call the device; what it calls itself, if empty.
+    #[serde(default)]
+    #[schema(example = "Gate A, phone 2")]
+    name: String,
+    /// Whose device it is, for the role `presenter`: an id of the programme.
+    #[serde(default)]
+    presenter: Option<String>,
+    /// For how many minutes the code is good: 15, if not said; a week at most.
+    #[serde(default)]
+    expires_min: Option<u32>,
+}
+
+/// A one-time code.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CodeView {
+    /// The code. It is shown this once.
+    #[schema(example = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ")]
+    code: String,
+    /// A link that carries it, for a QR code. The code is in the fragment, which browsers send to nobody.
+    #[schema(example = "https://muster.example.org/enrol#7ZZZZZZZZZZZZZZZZZZZZZZZZZ")]
+    link: String,
+    /// The role it gives.
+    #[schema(value_type = String)]
+    role: Role,
+    /// What the device will be called.
+    name: String,
+    /// Until when it is good, in milliseconds since 1970.
+    expires_at_ms: i64,
+}
+
+/// An enrolled device.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeviceView {
+    /// Its id.
+    #[schema(value_type = String, example = "0123456789abcdef")]
+    device_id: DeviceId,
+    /// What it is called.
+    name: String,
+    /// Its role: `coordinator`, `finance`, `staff` or `presenter:<id>`.
+    #[schema(value_type = String)]
+    role: Role,
+    /// When it enrolled, in milliseconds since 1970.
+    enrolled_at_ms: i64,
+    /// When it was last heard of, to within five minutes, in milliseconds since 1970.
+    last_seen_at_ms: Option<i64>,
+    /// When it was revoked, in milliseconds since 1970.
+    revoked_at_ms: Option<i64>,
+}
+
+/// The devices of an event.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DevicesView {
+    /// The devices, revoked ones too, the oldest first.
+    devices: Vec<DeviceView>,
+}
+
+impl From<Device> for DeviceView {
+    fn from(device: Device) -> Self {
+        Self {
+            device_id: device.id,
+            name: device.name,
+            role: device.role,
+            enrolled_at_ms: device.enrolled_at.ms(),
+            last_seen_at_ms: device.last_seen_at.map(|at| at.ms()),
+            revoked_at_ms: device.revoked_at.map(|at| at.ms()),
+        }
+    }
+}
+
+/// Make a one-time code with which a device enrols.
+#[utoipa::path(
+    post, path = "/api/v1/events/{event_id}/devices", tag = "devices", operation_id = "add_device",
+    params(("event_id" = String, Path, description = "The event")),
+    request_body = CodeRequest,
+    responses((status = 201, body = CodeView), (status = "default", body = ErrorBody)),
+    security(("token" = []))
+)]
+pub(crate) async fn add(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(event): Path<EventId>,
+    Body(request): Body<CodeRequest>,
+) -> Result<(StatusCode, Json<CodeView>), ApiError> {
+    app.event(&caller, Action::ManageDevices, event).await?;
+    let name = short_text("name", &request.name, 100)?;
+    let role = role(&request)?;
+    if let Role::Presenter(presenter) = role {
+        require_presenter(&app, event, presenter).await?;
+    }
+    let minutes = request.expires_min.unwrap_or(DEFAULT_EXPIRES_MIN);
+    if !(1..=MAX_EXPIRES_MIN).contains(&minutes) {
+        let detail = format!("expires_min must be from 1 to {MAX_EXPIRES_MIN}");
+        return Err(ApiError::new(ErrorCode::BadField, detail));
+    }
+    let expires_at = clock::now().plus_minutes(i64::from(minutes));
+    let code = EnrolmentCode::random();
+    let kept = NewCode { hash: code.hash(), event, role, name: name.clone(), expires_at };
+    devices::insert_code(&app.storage, kept).await?;
+    let link = format!("{}/enrol#{}", app.public_url, code.reveal());
+    let view = CodeView { code: code.reveal(), link, role, name, expires_at_ms: expires_at.ms() };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+fn role(request: &CodeRequest) -> Result<Role, ApiError> {
+    let bad = |detail: String| ApiError::new(ErrorCode::BadField, detail);
+    let text = match (request.role.as_str(), &request.presenter) {
+        (role, Some(presenter)) if role == RoleKind::Presenter.as_str() => format!("{role}:{presenter}"),
+        (_, Some(_)) => return Err(bad("presenter is only for the role presenter".to_owned())),
+        (role, None) => role.to_owned(),
+    };
+    text.parse().map_err(|error| match error {
+        RoleError::Unknown => bad("role must be coordinator, finance, staff or presenter".to_owned()),
+        RoleError::PresenterMissing => bad("the role presenter needs the field presenter: whose device it is".to_owned()),
+        RoleError::Presenter(error) => bad(format!("presenter: {error}")),
+    })
+}
+
+async fn require_presenter(app: &App, event: EventId, presenter: PresenterId) -> Result<(), ApiError> {
+    let read = move |doc: &_| record::read::<PresenterProfile>(doc, &presenter);
+    match app.documents.read(event, DocRef::whole(DocKind::Program), read).await? {
+        Some(_) => Ok(()),
+        None => Err(ApiError::new(ErrorCode::BadField, "presenter: the programme has no presenter of this id")),
+    }
+}
+
+/// List the devices of an event.
+#[utoipa::path(
+    get, path = "/api/v1/events/{event_id}/devices", tag = "devices", operation_id = "list_devices",
+    params(("event_id" = String, Path, description = "The event")),
+    responses((status = 200, body = DevicesView), (status = "default", body = ErrorBody)),
+    security(("token" = []))
+)]
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(event): Path<EventId>,
+) -> Result<Json<DevicesView>, ApiError> {
+    app.event(&caller, Action::ManageDevices, event).await?;
+    let devices = devices::list(&app.storage, event).await?;
+    Ok(Json(DevicesView { devices: devices.into_iter().map(DeviceView::from).collect() }))
+}
+
+/// Revoke a device: its token is refused from now on, and its connections are closed. What it wrote stays.
+#[utoipa::path(
+    delete, path = "/api/v1/events/{event_id}/devices/{device_id}", tag = "devices", operation_id = "revoke_device",
+    params(
+        ("event_id" = String, Path, description = "The event"),
+        ("device_id" = String, Path, description = "The device")
+    ),
+    responses((status = 204, description = "It is revoked."), (status = "default", body = ErrorBody)),
+    security(("token" = []))
+)]
+pub(crate) async fn revoke(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path((event, device)): Path<(EventId, DeviceId)>,
+) -> Result<StatusCode, ApiError> {
+    app.event(&caller, Action::ManageDevices, event).await?;
+    if !app.identities.revoke(event, device, clock::now()).await? {
+        return Err(ErrorCode::DeviceNotFound.into());
+    }
+    app.hub.revoke(device);
+    tracing::info!(%device, %event, "a device was revoked");
+    Ok(StatusCode::NO_CONTENT)
+}

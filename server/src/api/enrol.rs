@@ -1,0 +1,147 @@
+//! Enrolment: a one-time code becomes a device's token. The one door without a token.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use muster_model::access::Role;
+use muster_model::id::{DeviceId, EventId};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::events::record_of;
+use super::input::{Body, short_text};
+use crate::app::{App, AppState};
+use crate::auth::code::EnrolmentCode;
+use crate::auth::token::Bearer;
+use crate::clock;
+use crate::devices::{self, EnrolError};
+use crate::error::{ApiError, ErrorBody, ErrorCode};
+use crate::serve::Peer;
+
+/// A code to be exchanged.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// The one-time code.
+    code: String,
+    /// What the device calls itself.
+    #[serde(default)]
+    device_name: String,
+}
+
+/// What a device needs to work.
+#[derive(Serialize, ToSchema)]
+pub struct EnrolView {
+    /// Its credential.
+    token: String,
+    /// Until when the credential is good, in milliseconds since 1970.
+    expires_at_ms: i64,
+    /// Its id.
+    #[schema(value_type = String)]
+    device_id: DeviceId,
+    /// The event it is enrolled in.
+    #[schema(value_type = String, format = Uuid)]
+    event_id: EventId,
+    /// The event's name.
+    event_name: String,
+    /// Its role there: `coordinator`, `finance`, `staff` or `presenter:<id>`.
+    #[schema(value_type = String)]
+    role: Role,
+    /// The server's id: what a device keeps per server, it keeps under this.
+    server_id: String,
+    /// The path of the sync endpoint on this server.
+    #[schema(example = "/sync")]
+    sync_url: String,
+}
+
+/// The address that a request came from, behind as many proxies as the configuration trusts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallerAddress(Option<IpAddr>);
+
+impl FromRequestParts<AppState> for CallerAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Self::Rejection> {
+        // A request of the command line in this process came from no address.
+        let Some(peer) = parts.extensions.get::<Peer>() else { return Ok(Self(None)) };
+        let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
+        Ok(Self(Some(behind(peer.address.ip(), &hops, app.config.http.trusted_proxies))))
+    }
+}
+
+/// Each proxy adds the address it was called from at the end; what stands before the trusted ones' is the caller's word.
+fn behind(peer: IpAddr, hops: &[&str], trusted: usize) -> IpAddr {
+    let hop = trusted.checked_sub(1).and_then(|last| hops.iter().rev().nth(last));
+    let parse = |hop: &&str| hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    hop.and_then(parse).unwrap_or(peer)
+}
+
+/// Exchange a one-time code for a device's token.
+#[utoipa::path(
+    post, path = "/api/v1/devices/enrol", tag = "devices", operation_id = "enrol",
+    request_body = EnrolRequest,
+    responses((status = 200, body = EnrolView), (status = "default", body = ErrorBody))
+)]
+pub(crate) async fn enrol(
+    State(app): State<AppState>,
+    CallerAddress(address): CallerAddress,
+    Body(request): Body<EnrolRequest>,
+) -> Result<Json<EnrolView>, ApiError> {
+    if let Some(address) = address
+        && let Err(wait) = app.enrolments.attempt(address, Instant::now())
+    {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        return Err(ApiError::from(ErrorCode::TooManyAttempts).retry_after_ms(wait_ms));
+    }
+    let code = EnrolmentCode::parse(&request.code).ok_or(ErrorCode::EnrolmentCodeUnknown)?;
+    let own_name = short_text("device_name", &request.device_name, 100)?;
+    let id = DeviceId::from_random(rand::rng().random());
+    let now = clock::now();
+    let device = devices::enrol(&app.storage, code.hash(), id, own_name, now).await.map_err(|error| match error {
+        EnrolError::Unknown => ErrorCode::EnrolmentCodeUnknown.into(),
+        EnrolError::Used => ErrorCode::EnrolmentCodeUsed.into(),
+        EnrolError::Expired => ErrorCode::EnrolmentCodeExpired.into(),
+        EnrolError::Storage(error) => ApiError::from(error),
+    })?;
+    let lifetime_s = i64::from(app.config.auth.device_token_days).saturating_mul(24 * 60 * 60);
+    let bearer = Bearer::Device { device: device.id, event: device.event, role: device.role };
+    let token = app.tokens.mint(&bearer, now, lifetime_s);
+    let token = token.map_err(|error| ApiError::logged(ErrorCode::Internal, &error))?;
+    tracing::info!(device = %device.id, event = %device.event, role = %device.role.kind(), "a device enrolled");
+    Ok(Json(EnrolView {
+        token,
+        expires_at_ms: now.plus_ms(lifetime_s.saturating_mul(1000)).ms(),
+        device_id: device.id,
+        event_id: device.event,
+        event_name: event_name(&app, device.event).await?,
+        role: device.role,
+        server_id: app.server_id.clone(),
+        sync_url: super::sync::PATH.to_owned(),
+    }))
+}
+
+async fn event_name(app: &App, event: EventId) -> Result<String, ApiError> {
+    Ok(record_of(app, event).await?.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let peer: IpAddr = "192.0.2.1".parse().unwrap();
+        let hops = ["203.0.113.9", "198.51.100.2", "198.51.100.3:4711"];
+        let address = |trusted| behind(peer, &hops, trusted).to_string();
+        assert_eq!(address(0), "192.0.2.1");
+        assert_eq!(address(1), "198.51.100.3");
+        assert_eq!(address(2), "198.51.100.2");
+        assert_eq!(address(4), "192.0.2.1", "fewer hops than proxies: somebody went around them");
+        assert_eq!(behind(peer, &["unknown"], 1), peer);
+    }
+}

@@ -1,0 +1,49 @@
+//! Where devices sync.
+
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::response::Response;
+use axum::Extension;
+
+use crate::app::AppState;
+use crate::auth::extract::SyncCaller;
+use crate::error::{ApiError, ErrorBody, ErrorCode};
+use crate::hub::Principal;
+use crate::serve::Peer;
+use crate::sync_socket;
+
+/// The path.
+pub(crate) const PATH: &str = "/sync";
+
+/// Sync documents over WebSocket, in the protocol of automerge-repo. The token stands in `Authorization`, or in the query
+/// for clients that can set no header.
+#[utoipa::path(
+    get, path = "/sync", tag = "sync", operation_id = "sync",
+    params(("access_token" = Option<String>, Query, description = "The token, for clients that can set no header")),
+    responses((status = 101, description = "The WebSocket is open."), (status = "default", body = ErrorBody)),
+    security(("token" = []))
+)]
+pub(crate) async fn sync(
+    State(app): State<AppState>,
+    SyncCaller(device): SyncCaller,
+    peer: Option<Extension<Peer>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let upgrade = upgrade.map_err(|_| ErrorCode::NotAWebSocket)?;
+    let principal = Principal {
+        device: device.id,
+        event: device.event,
+        role: device.role,
+        token_expires_at: Some(device.token_expires_at),
+    };
+    let config = app.config.sync.to_socket_config();
+    let largest = config.max_frame_bytes_import.max(config.max_frame_bytes);
+    let hub = app.hub.clone();
+    let upgrade = upgrade.max_message_size(largest).max_frame_size(largest);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        sync_socket::serve(socket, principal, hub, config).await;
+        // The connection counts among the open ones until here.
+        drop(peer);
+    }))
+}

@@ -1,0 +1,119 @@
+//! What the handlers share.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_model::id::EventId;
+use tokio::sync::Semaphore;
+
+use crate::auth::identity::Identities;
+use crate::auth::keys::{KeyError, ServerKey};
+use crate::auth::permission::Action;
+use crate::auth::throttle::Throttle;
+use crate::auth::token::{MintError, Tokens};
+use crate::auth::extract::Caller;
+use crate::config::Config;
+use crate::documents::Documents;
+use crate::error::{ApiError, ErrorCode};
+use crate::events::{self, EventRow};
+use crate::hub::{Hub, HubError};
+use crate::imports::Imports;
+use crate::metrics::Metrics;
+use crate::storage::{DATABASE_FILE, DocumentStore, Storage, StorageError};
+
+/// Why the server cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The signing key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The signing key cannot sign.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The documents cannot be used.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+/// What the handlers share.
+#[derive(Debug)]
+pub struct App {
+    /// What was set.
+    pub config: Config,
+    /// The database.
+    pub storage: Storage,
+    /// The documents' tasks.
+    pub hub: Hub,
+    /// The documents, as handlers use them.
+    pub documents: Documents,
+    /// Makes and checks tokens.
+    pub tokens: Tokens,
+    /// Knows which devices are good.
+    pub identities: Identities,
+    /// Counts attempts to enrol.
+    pub enrolments: Throttle,
+    /// Takes files in.
+    pub imports: Imports,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How many requests may still be taken.
+    pub requests: Semaphore,
+    /// Where devices reach the server, for links; without a slash at the end.
+    pub public_url: String,
+    /// The server's id: devices keep what they know of it under this.
+    pub server_id: String,
+}
+
+/// How handlers hold it.
+pub type AppState = Arc<App>;
+
+impl App {
+    /// Opens the data directory, which the caller holds.
+    ///
+    /// # Errors
+    /// If its key or its database cannot be used.
+    pub async fn open(data: &Path, config: Config, public_url: String) -> Result<AppState, OpenError> {
+        let tokens = Tokens::new(&ServerKey::load_or_create(data)?)?;
+        let path = data.join(DATABASE_FILE);
+        let set_up = config.storage.to_storage_config();
+        let storage = tokio::task::spawn_blocking(move || Storage::open_with(&path, set_up)).await;
+        let storage = storage.unwrap_or(Err(StorageError::Panicked))?;
+        let hub = Hub::new(storage.clone(), config.hub.to_hub_config()).await?;
+        let server_id = server_id(&storage).await?;
+        Ok(Arc::new(Self {
+            documents: Documents::new(hub.clone()),
+            hub,
+            server_id,
+            tokens,
+            identities: Identities::new(storage.clone(), config.auth.device_cache),
+            enrolments: Throttle::new(
+                config.auth.enrol_attempts,
+                Duration::from_secs(u64::from(config.auth.enrol_window_s)),
+            ),
+            imports: Imports::new(config.import.parallel),
+            metrics: Metrics::default(),
+            requests: Semaphore::new(config.http.max_requests.clamp(1, Semaphore::MAX_PERMITS)),
+            public_url,
+            storage,
+            config,
+        }))
+    }
+
+    /// The event, if it exists and the caller may do this there.
+    ///
+    /// # Errors
+    /// `event_not_found`, `forbidden`, or why the database cannot be read.
+    pub async fn event(&self, caller: &Caller, action: Action, id: EventId) -> Result<EventRow, ApiError> {
+        caller.require(action, id)?;
+        events::find(&self.storage, id).await?.ok_or(ErrorCode::EventNotFound.into())
+    }
+}
+
+/// The id of the server's storage, which the hub tells devices too.
+async fn server_id(storage: &Storage) -> Result<String, StorageError> {
+    storage.keep("storage_id", uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()).await
+}

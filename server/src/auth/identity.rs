@@ -1,0 +1,218 @@
+//! Whether a device is still good: what the database says, remembered until it changes.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use muster_model::access::Role;
+use muster_model::id::{DeviceId, EventId};
+use muster_model::time::Timestamp;
+
+use super::token::{Bearer, Checked};
+use crate::devices;
+use crate::error::{ApiError, ErrorCode};
+use crate::storage::{Storage, StorageError};
+
+/// After how long without a note a device that is heard of is noted again.
+const SEEN_EVERY_MS: i64 = 5 * 60 * 1000;
+
+/// A device whose token and standing are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// Its id.
+    pub id: DeviceId,
+    /// Its event.
+    pub event: EventId,
+    /// Its role there.
+    pub role: Role,
+    /// When the token ends that it showed.
+    pub token_expires_at: Timestamp,
+}
+
+/// Devices and their standing.
+#[derive(Debug)]
+pub struct Identities {
+    storage: Storage,
+    capacity: usize,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    devices: HashMap<DeviceId, Arc<Entry>>,
+    /// Counts revocations, so that what was read before one is not remembered after it.
+    revocations: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    event: EventId,
+    role: Role,
+    revoked: AtomicBool,
+    seen_at_ms: AtomicI64,
+}
+
+impl Identities {
+    /// Devices of this database, of which so many are remembered.
+    #[must_use]
+    pub fn new(storage: Storage, capacity: usize) -> Self {
+        Self { storage, capacity: capacity.max(1), known: Mutex::default() }
+    }
+
+    /// The device that a token names, if it is still good and is what the token says; `None` for an operator's token.
+    ///
+    /// # Errors
+    /// `device_unknown`, `device_revoked`, `token_invalid`, or why the database cannot be read.
+    pub async fn check(&self, token: &Checked, now: Timestamp) -> Result<Option<KnownDevice>, ApiError> {
+        let Bearer::Device { device, event, role } = token.bearer else { return Ok(None) };
+        let entry = self.entry(device).await?;
+        if entry.event != event || entry.role != role {
+            return Err(ErrorCode::TokenInvalid.into());
+        }
+        if entry.revoked.load(Relaxed) {
+            return Err(ErrorCode::DeviceRevoked.into());
+        }
+        self.note_seen(device, &entry, now).await;
+        Ok(Some(KnownDevice { id: device, event, role, token_expires_at: token.expires_at }))
+    }
+
+    async fn entry(&self, id: DeviceId) -> Result<Arc<Entry>, ApiError> {
+        loop {
+            let revocations = {
+                let known = self.known();
+                if let Some(entry) = known.devices.get(&id) {
+                    return Ok(Arc::clone(entry));
+                }
+                known.revocations
+            };
+            let device = devices::find(&self.storage, id).await?.ok_or(ErrorCode::DeviceUnknown)?;
+            let mut known = self.known();
+            // If somebody was revoked while this was read, it may have been this device: read again.
+            if known.revocations == revocations {
+                if known.devices.len() >= self.capacity {
+                    known.devices.clear();
+                }
+                let entry = Arc::new(Entry {
+                    event: device.event,
+                    role: device.role,
+                    revoked: AtomicBool::new(device.revoked_at.is_some()),
+                    seen_at_ms: AtomicI64::new(device.last_seen_at.map_or(i64::MIN, Timestamp::ms)),
+                });
+                return Ok(Arc::clone(known.devices.entry(id).or_insert(entry)));
+            }
+        }
+    }
+
+    async fn note_seen(&self, id: DeviceId, entry: &Entry, now: Timestamp) {
+        let seen_at = entry.seen_at_ms.load(Relaxed);
+        let old = now.since_ms(Timestamp::from_ms(seen_at)) >= SEEN_EVERY_MS;
+        if !old || entry.seen_at_ms.compare_exchange(seen_at, now.ms(), Relaxed, Relaxed).is_err() {
+            return;
+        }
+        // A full disk must not keep a device from reading.
+        if let Err(error) = devices::seen(&self.storage, id, now).await {
+            tracing::warn!(device = %id, %error, "could not note that a device was heard of");
+        }
+    }
+
+    /// Revokes a device of an event: its token is refused from now on. Says whether the event has such a device. Its open
+    /// connections are the hub's to close.
+    ///
+    /// # Errors
+    /// Why the database could not be written.
+    pub async fn revoke(&self, event: EventId, id: DeviceId, now: Timestamp) -> Result<bool, StorageError> {
+        let found = devices::revoke(&self.storage, event, id, now).await?;
+        if found {
+            let mut known = self.known();
+            known.revocations = known.revocations.wrapping_add(1);
+            if let Some(entry) = known.devices.get(&id) {
+                entry.revoked.store(true, Relaxed);
+            }
+        }
+        Ok(found)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devices::NewCode;
+    use crate::events::{self, EventRow};
+    use crate::storage::DATABASE_FILE;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
+    }
+
+    fn bearer(seed: u8, role: Role) -> Checked {
+        let (device, event) = (DeviceId::from_random([seed; 8]), EventId::from_random([1; 16]));
+        Checked { bearer: Bearer::Device { device, event, role }, expires_at: at(100) }
+    }
+
+    async fn with_devices(dir: &std::path::Path, seeds: &[u8], capacity: usize) -> Identities {
+        let storage = Storage::open(&dir.join(DATABASE_FILE)).unwrap();
+        let event = EventId::from_random([1; 16]);
+        let row = EventRow { id: event, name: "E".into(), created_at: at(0) };
+        storage.write(move |tx| events::insert(tx, &row)).await.unwrap();
+        for &seed in seeds {
+            let (hash, id) = ([seed; 32], DeviceId::from_random([seed; 8]));
+            let code = NewCode { hash, event, role: Role::Staff, name: String::new(), expires_at: at(10) };
+            devices::insert_code(&storage, code).await.unwrap();
+            devices::enrol(&storage, hash, id, String::new(), at(1)).await.unwrap();
+        }
+        Identities::new(storage, capacity)
+    }
+
+    #[tokio::test]
+    async fn a_revoked_device_is_refused_at_once_and_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let identities = with_devices(dir.path(), &[1, 2], 10).await;
+        let one = identities.check(&bearer(1, Role::Staff), at(5)).await.unwrap().unwrap();
+        assert!(identities.revoke(one.event, one.id, at(6)).await.unwrap());
+        let refused = identities.check(&bearer(1, Role::Staff), at(7)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::DeviceRevoked);
+        assert!(identities.check(&bearer(2, Role::Staff), at(7)).await.is_ok());
+        let fresh = Identities::new(identities.storage.clone(), 10);
+        let refused = fresh.check(&bearer(1, Role::Staff), at(7)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::DeviceRevoked, "after a restart too");
+    }
+
+    #[tokio::test]
+    async fn a_token_must_say_what_the_database_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let identities = with_devices(dir.path(), &[1], 10).await;
+        let refused = identities.check(&bearer(1, Role::Coordinator), at(5)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::TokenInvalid);
+        let refused = identities.check(&bearer(9, Role::Staff), at(5)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::DeviceUnknown);
+        assert!(identities.check(&Checked { bearer: Bearer::Operator, expires_at: at(100) }, at(5)).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn memory_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let identities = with_devices(dir.path(), &[1, 2, 3], 2).await;
+        for seed in [1, 2, 3] {
+            identities.check(&bearer(seed, Role::Staff), at(5)).await.unwrap();
+        }
+        assert_eq!(identities.known().devices.len(), 1);
+        identities.check(&bearer(1, Role::Staff), at(5)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn hearing_of_a_device_is_noted_now_and_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let identities = with_devices(dir.path(), &[1], 2).await;
+        let mut noted = Vec::new();
+        for now in [1_000, 2_000, SEEN_EVERY_MS + 1_000] {
+            let known = identities.check(&bearer(1, Role::Staff), at(now)).await.unwrap().unwrap();
+            let device = devices::find(&identities.storage, known.id).await.unwrap().unwrap();
+            noted.push(device.last_seen_at.unwrap().ms());
+        }
+        assert_eq!(noted, [1_000, 1_000, SEEN_EVERY_MS + 1_000]);
+    }
+}

@@ -1,0 +1,48 @@
+//! What a caller may ask of the HTTP API: one table.
+//!
+//! Which documents a role reads and writes is another one, [`muster_model::access`].
+
+use muster_model::access::RoleKind;
+
+/// What can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Create an event.
+    CreateEvent,
+    /// Copy the server's data elsewhere.
+    BackUp,
+    /// See that the event exists, and its name and dates.
+    SeeEvent,
+    /// List the documents that can be read.
+    ListDocuments,
+    /// Import a file.
+    Import,
+    /// Export the public programme.
+    ExportProgramme,
+    /// Export attendees or check-ins.
+    ExportPeople,
+    /// List, enrol and revoke devices.
+    ManageDevices,
+    /// Read how many are in and how many rooms are ready.
+    ReadCounts,
+}
+
+/// Whether a role may do this in its own event. The local administrator may do everything.
+#[must_use]
+pub const fn allows(role: RoleKind, action: Action) -> bool {
+    use Action::{
+        BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageDevices, ReadCounts, SeeEvent,
+    };
+    let [coordinator, finance, staff, presenter] = match action {
+        CreateEvent | BackUp => [false, false, false, false],
+        SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
+        ReadCounts => [true, true, true, false],
+        Import | ExportPeople | ManageDevices => [true, false, false, false],
+    };
+    match role {
+        RoleKind::Coordinator => coordinator,
+        RoleKind::Finance => finance,
+        RoleKind::Staff => staff,
+        RoleKind::Presenter => presenter,
+    }
+}

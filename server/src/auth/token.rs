@@ -1,0 +1,179 @@
+//! Tokens: JSON web tokens (RFC 7519), signed with EdDSA (RFC 8037) and nothing else.
+
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use muster_model::access::Role;
+use muster_model::id::{DeviceId, EventId};
+use muster_model::time::Timestamp;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::keys::ServerKey;
+use crate::error::{ApiError, ErrorCode};
+
+/// Whom the tokens are for (`aud`).
+const AUDIENCE: &str = "muster";
+
+/// By how many seconds clocks may differ.
+pub const LEEWAY_S: u64 = 60;
+
+/// The longest token that is looked at.
+const MAX_TOKEN_BYTES: usize = 4096;
+
+/// The role, and the subject, of the local administrator.
+const OPERATOR: &str = "operator";
+
+/// Whom a token is about, as it says itself. Whether a device is still good, the database says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer {
+    /// The local administrator.
+    Operator,
+    /// A device.
+    Device {
+        /// The device.
+        device: DeviceId,
+        /// Its event.
+        event: EventId,
+        /// Its role there.
+        role: Role,
+    },
+}
+
+/// A token whose signature, times and form are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Whom it is about.
+    pub bearer: Bearer,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
+    role: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+}
+
+/// Why a token was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// The key cannot sign.
+    #[error("the signing key cannot sign")]
+    Key,
+    /// The signature failed.
+    #[error("the token could not be signed")]
+    Sign(#[from] jsonwebtoken::errors::Error),
+}
+
+/// Makes and checks tokens.
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    issuer: String,
+    key_id: String,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokens({})", self.issuer)
+    }
+}
+
+impl Tokens {
+    /// Tokens of the server that has this key.
+    ///
+    /// # Errors
+    /// If the key cannot be written as jsonwebtoken wants it.
+    pub fn new(key: &ServerKey) -> Result<Self, MintError> {
+        let issuer = format!("muster:{}", key.id());
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[&issuer]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY_S;
+        let private = key.to_pkcs8().ok_or(MintError::Key)?;
+        Ok(Self {
+            encoding: EncodingKey::from_ed_der(&private),
+            decoding: DecodingKey::from_ed_der(&key.public()),
+            validation,
+            issuer,
+            key_id: key.id().to_owned(),
+        })
+    }
+
+    /// Makes a token that is good from `now` for `lifetime_s` seconds.
+    ///
+    /// # Errors
+    /// If the signature fails.
+    pub fn mint(&self, bearer: &Bearer, now: Timestamp, lifetime_s: i64) -> Result<String, MintError> {
+        let iat = now.ms().div_euclid(1000);
+        let (sub, event, role) = match bearer {
+            Bearer::Operator => (OPERATOR.to_owned(), None, OPERATOR.to_owned()),
+            Bearer::Device { device, event, role } => (device.to_string(), Some(event.to_string()), role.to_string()),
+        };
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.to_owned(),
+            sub,
+            event,
+            role,
+            iat,
+            nbf: iat,
+            exp: iat.saturating_add(lifetime_s),
+            jti: URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 16]>()),
+        };
+        let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::EdDSA) };
+        Ok(jsonwebtoken::encode(&header, &claims, &self.encoding)?)
+    }
+
+    /// Checks a token: signature, algorithm, key, issuer, audience, times, and that it says whom it is about.
+    ///
+    /// # Errors
+    /// `token_invalid`, `token_expired` or `token_not_yet_valid`.
+    pub fn check(&self, token: &str) -> Result<Checked, ApiError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(ErrorCode::TokenInvalid.into());
+        }
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|error| {
+            ApiError::from(match error.kind() {
+                ErrorKind::ExpiredSignature => ErrorCode::TokenExpired,
+                ErrorKind::ImmatureSignature => ErrorCode::TokenNotYetValid,
+                _ => ErrorCode::TokenInvalid,
+            })
+        })?;
+        if data.header.kid.as_deref() != Some(&self.key_id) {
+            return Err(ErrorCode::TokenInvalid.into());
+        }
+        let bearer = bearer(&data.claims).ok_or(ErrorCode::TokenInvalid)?;
+        Ok(Checked { bearer, expires_at: Timestamp::from_ms(data.claims.exp.saturating_mul(1000)) })
+    }
+}
+
+fn bearer(claims: &Claims) -> Option<Bearer> {
+    match (claims.role.as_str(), claims.sub.as_str(), &claims.event) {
+        (OPERATOR, OPERATOR, None) => Some(Bearer::Operator),
+        (OPERATOR, ..) | (.., None) => None,
+        (role, device, Some(event)) => Some(Bearer::Device {
+            device: device.parse().ok()?,
+            event: event.parse().ok()?,
+            role: Role::from_str(role).ok()?,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

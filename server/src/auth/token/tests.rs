@@ -1,0 +1,124 @@
+use ed25519_dalek::{Signer, SigningKey};
+use serde_json::{Value, json};
+
+use super::*;
+
+const SEED: [u8; 32] = [7; 32];
+
+fn now() -> Timestamp {
+    Timestamp::from_ms(jiff::Timestamp::now().as_millisecond())
+}
+
+fn tokens(seed: u8) -> Tokens {
+    Tokens::new(&ServerKey::from_seed(&[seed; 32])).unwrap()
+}
+
+fn device() -> Bearer {
+    Bearer::Device { device: DeviceId::from_random([1; 8]), event: EventId::from_random([2; 16]), role: Role::Staff }
+}
+
+/// A token with any header and claims, signed with the key of `SEED`.
+fn forge(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = SigningKey::from_bytes(&SEED).sign(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
+fn header() -> Value {
+    json!({"alg": "EdDSA", "typ": "JWT", "kid": ServerKey::from_seed(&SEED).id()})
+}
+
+fn claims() -> Value {
+    let now = now().ms() / 1000;
+    let issuer = format!("muster:{}", ServerKey::from_seed(&SEED).id());
+    json!({
+        "iss": issuer, "aud": "muster", "sub": "0101010101010101", "event": "02020202-0202-4202-8202-020202020202",
+        "role": "staff", "iat": now, "nbf": now, "exp": now + 60, "jti": "x"
+    })
+}
+
+fn with(mut value: Value, name: &str, new: Value) -> Value {
+    match new {
+        Value::Null => drop(value.as_object_mut().unwrap().remove(name)),
+        new => value[name] = new,
+    }
+    value
+}
+
+fn code(token: &str) -> ErrorCode {
+    tokens(7).check(token).unwrap_err().code
+}
+
+#[test]
+fn a_token_reads_back_whom_it_is_about() {
+    for bearer in [device(), Bearer::Operator] {
+        let token = tokens(7).mint(&bearer, now(), 60).unwrap();
+        let checked = tokens(7).check(&token).unwrap();
+        assert_eq!(checked.bearer, bearer);
+        assert!((0..=60_000).contains(&checked.expires_at.since_ms(now())));
+    }
+    assert!(tokens(7).check(&forge(&header(), &claims())).is_ok(), "what the forgeries below start from is good");
+}
+
+#[test]
+fn times_count_with_a_minute_of_leeway() {
+    let mint = |offset_s: i64| tokens(7).mint(&device(), now().plus_ms(offset_s * 1000), 100).unwrap();
+    assert!(tokens(7).check(&mint(-150)).is_ok(), "expired 50 s ago");
+    assert_eq!(code(&mint(-170)), ErrorCode::TokenExpired);
+    assert!(tokens(7).check(&mint(50)).is_ok(), "good in 50 s");
+    assert_eq!(code(&mint(70)), ErrorCode::TokenNotYetValid);
+}
+
+#[test]
+fn another_servers_token_is_refused() {
+    assert_eq!(code(&tokens(8).mint(&device(), now(), 60).unwrap()), ErrorCode::TokenInvalid);
+}
+
+#[test]
+fn no_other_algorithm_will_do() {
+    let unsigned = |alg: &str, end: &str| {
+        let token = forge(&with(header(), "alg", json!(alg)), &claims());
+        format!("{}.{end}", token.rsplit_once('.').unwrap().0)
+    };
+    for token in [unsigned("none", ""), unsigned("None", ""), unsigned("EdDSA", ""), unsigned("RS256", "AAAA")] {
+        assert_eq!(code(&token), ErrorCode::TokenInvalid);
+    }
+    // The public key as an HMAC secret: the classic confusion.
+    let public = ServerKey::from_seed(&SEED).public();
+    let secret = EncodingKey::from_secret(&public);
+    let head = Header { kid: Some(ServerKey::from_seed(&SEED).id().to_owned()), ..Header::new(Algorithm::HS256) };
+    let token = jsonwebtoken::encode(&head, &claims(), &secret).unwrap();
+    assert_eq!(code(&token), ErrorCode::TokenInvalid);
+}
+
+#[test]
+fn every_claim_is_checked() {
+    let changed = |name: &str, value: Value| forge(&header(), &with(claims(), name, value));
+    for token in [
+        changed("aud", json!("other")),
+        changed("aud", Value::Null),
+        changed("iss", json!("muster:0000000000000000")),
+        changed("iss", Value::Null),
+        changed("sub", json!("nobody")),
+        changed("sub", Value::Null),
+        changed("event", json!("not a uuid")),
+        changed("event", Value::Null),
+        changed("role", json!("admin")),
+        changed("role", json!("operator")),
+        changed("role", json!("presenter")),
+        changed("exp", Value::Null),
+        changed("nbf", Value::Null),
+        forge(&with(header(), "kid", json!("0000000000000000")), &claims()),
+        forge(&with(header(), "kid", Value::Null), &claims()),
+    ] {
+        assert_eq!(code(&token), ErrorCode::TokenInvalid);
+    }
+}
+
+#[test]
+fn what_is_no_token_is_refused_whatever_its_length() {
+    for text in ["", ".", "..", "a.b.c", "Bearer", &"a".repeat(5000), &format!("{}.b.c", "a".repeat(4090))] {
+        assert_eq!(code(text), ErrorCode::TokenInvalid);
+    }
+}

@@ -1,0 +1,69 @@
+//! A backup is a folder like the data directory: the database and the signing key, so that `muster serve --data` runs on
+//! it and enrolled devices stay enrolled.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::app::App;
+use crate::auth::keys;
+use crate::error::{ApiError, ErrorCode};
+use crate::storage::DATABASE_FILE;
+
+/// Copies the server's data into a new folder, all of it or nothing; says how large the database is, in bytes.
+///
+/// # Errors
+/// `backup_target` if the folder is there already or cannot be made, or why the database cannot be copied.
+pub async fn back_up(app: &App, target: &Path) -> Result<u64, ApiError> {
+    let draft = draft_path(target).ok_or(ErrorCode::BackupTarget)?;
+    let data = app.storage.path().parent().unwrap_or(Path::new(".")).to_owned();
+    prepare(&data, target, &draft).map_err(|error| unusable(&error))?;
+    let copied = match app.storage.backup(&draft.join(DATABASE_FILE), |_| {}).await {
+        Ok(()) => publish(&draft, target).map_err(|error| unusable(&error)),
+        Err(error) => Err(error.into()),
+    };
+    if copied.is_err() {
+        // What is left of a failed copy; that it cannot be removed either changes nothing.
+        drop(fs::remove_dir_all(&draft));
+    }
+    copied
+}
+
+fn unusable(error: &io::Error) -> ApiError {
+    match error.kind() {
+        io::ErrorKind::StorageFull => ErrorCode::DiskFull.into(),
+        _ => ApiError::logged(ErrorCode::BackupTarget, error),
+    }
+}
+
+fn draft_path(target: &Path) -> Option<PathBuf> {
+    let mut name = target.file_name()?.to_owned();
+    name.push(".partial");
+    Some(target.with_file_name(name))
+}
+
+/// Makes the folder beside its later place, with the key in it. `.partial` that is there is another backup at work, or one
+/// that was killed.
+fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
+    if target.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let private = |folder: &Path| fs::DirBuilder::new().mode(0o700).create(folder);
+    private(draft)?;
+    let folder = draft.join(keys::FOLDER);
+    private(&folder)?;
+    let key = folder.join(keys::FILE);
+    fs::copy(data.join(keys::FOLDER).join(keys::FILE), &key)?;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+    File::open(&key)?.sync_all()
+}
+
+fn publish(draft: &Path, target: &Path) -> io::Result<u64> {
+    let bytes = fs::metadata(draft.join(DATABASE_FILE))?.len();
+    fs::rename(draft, target)?;
+    if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,189 @@
+//! The command line. Every command but `serve` and `config` is a request of the HTTP API, made by the local administrator:
+//! to the server that runs on the data directory, or, if none does, to the same routes in this process.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod commands;
+mod logging;
+mod options;
+mod output;
+mod transport;
+
+use crate::auth::keys::KeyError;
+use crate::auth::token::MintError;
+use crate::config::{ConfigError, Flag, Loaded, load};
+use crate::data_dir::DataDirError;
+use crate::error::ErrorBody;
+use crate::run::{self, RunError};
+
+/// Muster: meetings and conferences that go on when the network does not.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, propagate_version = true, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The data directory [default: muster-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file [default: muster.toml in the data directory, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set any option, as `section.name=value`; `muster config` lists them
+    #[arg(long = "set", global = true, value_name = "OPTION=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// Print JSON, as the HTTP API answers
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+fn assignment(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("write option=value")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve {
+        /// The address to listen on [default: 127.0.0.1:8400]
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<String>,
+    },
+    /// Print every option with its unit, default, value and meaning
+    Config,
+    /// Create, fill and export events
+    #[command(subcommand)]
+    Event(commands::EventCommand),
+    /// Enrol, list and revoke devices
+    #[command(subcommand)]
+    Device(commands::DeviceCommand),
+    /// Copy the server's data while it runs
+    Backup {
+        /// A folder that does not exist yet; `muster serve --data` can run on it
+        target: PathBuf,
+    },
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The server does not run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The signing key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The signing key cannot sign.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// Another process holds the data directory, but it is no server that takes requests.
+    #[error("another muster command is at work on {}: try again when it is done", path.display())]
+    Busy {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The server that holds the data directory does not answer.
+    #[error("the server on this data directory does not answer")]
+    Unreachable(#[source] reqwest::Error),
+    /// The request was refused.
+    #[error("{} ({})", .0.detail, .0.code)]
+    Refused(Box<ErrorBody>),
+    /// The answer is not one of this version's server.
+    #[error("the server's answer cannot be understood: is it another version of muster?")]
+    Answer,
+    /// A file cannot be read or written.
+    #[error("{} cannot be read or written", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The output cannot be written.
+    #[error("the output cannot be written")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Why it failed.
+pub async fn run(arguments: Arguments) -> Result<(), CliError> {
+    let mut output = std::io::stdout();
+    run_with(arguments, std::env::vars(), &mut output).await
+}
+
+/// As [`run`], with any environment and output.
+pub(crate) async fn run_with(
+    arguments: Arguments,
+    environment: impl IntoIterator<Item = (String, String)>,
+    output: &mut (dyn Write + Send),
+) -> Result<(), CliError> {
+    let Arguments { common, command } = arguments;
+    let loaded = load(common.config.as_deref(), environment, &flags(&common, &command))?;
+    match command {
+        Command::Serve { .. } => serve(loaded).await,
+        Command::Config => options::print(&loaded, common.json, output),
+        Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
+        Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
+        Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
+    }
+}
+
+fn flags(common: &Common, command: &Command) -> Vec<Flag> {
+    let flag = |name, key: &str, text: String| Flag { name, key: key.to_owned(), text };
+    let mut flags: Vec<Flag> = common.set.iter().map(|(key, text)| flag("--set", key, text.clone())).collect();
+    flags.extend(common.data.as_ref().map(|dir| flag("--data", "data.dir", dir.display().to_string())));
+    if let Command::Serve { listen: Some(listen) } = command {
+        flags.push(flag("--listen", "http.listen", listen.clone()));
+    }
+    flags
+}
+
+async fn serve(loaded: Loaded) -> Result<(), CliError> {
+    logging::start(&loaded.config.log);
+    for name in &loaded.unknown_variables {
+        tracing::warn!(variable = name, "this variable sets no option: `muster config` lists those that do");
+    }
+    let listener = run::listen(&loaded.config).await?;
+    let stop = logging::stop_signal()?;
+    Ok(run::launch(loaded.config, listener, stop).await?)
+}
+
+/// Tells a person on standard error why a command failed, with its causes.
+#[expect(clippy::print_stderr, reason = "this is the command line's way to say what is wrong")]
+pub fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    let mut text = format!("muster: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Transparent errors say the same as their source.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    eprintln!("{text}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests;

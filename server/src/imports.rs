@@ -1,0 +1,215 @@
+//! Taking a file in: read, merge, write, and only then remember what the source said.
+//!
+//! Imports of one event follow each other. What the source said is kept after the documents are on disk, so a crash in
+//! between costs nothing: the same file imported again finds the documents as it would make them and changes nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use muster_model::document::DocRef;
+use muster_model::id::EventId;
+use muster_model::record::RecordError;
+use tokio::sync::Semaphore;
+
+mod bases;
+
+use crate::app::App;
+use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
+use crate::interchange::plan::{self, ImportPlan, ImportReport, RecordWrite};
+use crate::interchange::{self, Draft, Format, ImportError, ReadContext, ReadLimits};
+use crate::records::{self, Heads};
+
+/// How many records are written in one change: what a phone takes in at once.
+const RECORDS_PER_CHANGE: usize = 500;
+
+/// How often an import begins anew because somebody edited what it was about to write.
+const ATTEMPTS: usize = 5;
+
+/// Runs imports: few at once, and one after the other within an event.
+#[derive(Debug)]
+pub struct Imports {
+    reading: Semaphore,
+    events: Mutex<HashMap<EventId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// A file to be imported.
+#[derive(Debug)]
+pub struct ImportJob {
+    /// The event it goes into.
+    pub event: EventId,
+    /// Its format; if it is not said, its content tells.
+    pub format: Option<Format>,
+    /// Which of the event's sources it is from; the format's name, if it is not said.
+    pub source: Option<String>,
+    /// The file.
+    pub bytes: Bytes,
+}
+
+/// What an import did.
+#[derive(Debug)]
+pub struct Imported {
+    /// The format.
+    pub format: Format,
+    /// The source.
+    pub source: String,
+    /// What became of the records.
+    pub report: ImportReport,
+}
+
+/// Why a document was not written.
+enum WriteError {
+    /// Somebody edited it since it was read.
+    Stale,
+    Record(RecordError),
+}
+
+impl From<RecordError> for WriteError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
+
+impl Imports {
+    /// With so many files read at once.
+    #[must_use]
+    pub fn new(parallel: usize) -> Self {
+        Self { reading: Semaphore::new(parallel.clamp(1, Semaphore::MAX_PERMITS)), events: Mutex::default() }
+    }
+
+    /// Imports a file.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or why documents or database could not be written.
+    pub async fn run(&self, app: &App, job: ImportJob) -> Result<Imported, ApiError> {
+        let stopping = |_| ApiError::from(ErrorCode::Stopping);
+        let _turn = self.reading.acquire().await.map_err(stopping)?;
+        let format = match job.format {
+            Some(format) => format,
+            None => interchange::detect(&job.bytes).ok_or(ErrorCode::FormatNotDetected)?,
+        };
+        let source = job.source.unwrap_or_else(|| format.as_str().to_owned());
+        let lock = self.lock(job.event);
+        let _order = lock.lock().await;
+        let draft = Arc::new(read(app, job.event, format, job.bytes).await?);
+        for _ in 0..ATTEMPTS {
+            if let Some(report) = merge(app, job.event, &source, Arc::clone(&draft)).await? {
+                return Ok(Imported { format, source, report });
+            }
+        }
+        let detail = "the event is being edited: import the file again in a moment";
+        Err(ApiError::new(ErrorCode::Overloaded, detail).retry_after_ms(RETRY_AFTER_MS))
+    }
+
+    fn lock(&self, event: EventId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.retain(|_, lock| Arc::strong_count(lock) > 1);
+        Arc::clone(events.entry(event).or_default())
+    }
+}
+
+async fn read(app: &App, event: EventId, format: Format, bytes: Bytes) -> Result<Draft, ApiError> {
+    let time_zone = records::event_data(&app.documents, event).await?.event.time_zone;
+    let limits = ReadLimits { bytes: app.config.import.limit_bytes, ..ReadLimits::default() };
+    let context = ReadContext { event, time_zone, limits };
+    let reading = tokio::task::spawn_blocking(move || interchange::read(format, &bytes, &context));
+    Ok(reading.await.map_err(|_| ErrorCode::Internal)??)
+}
+
+/// Merges the draft with what is there and writes it; `None` if somebody edited what was to be written meanwhile.
+async fn merge(app: &App, event: EventId, source: &str, draft: Arc<Draft>) -> Result<Option<ImportReport>, ApiError> {
+    let base = bases::load(&app.storage, event, source.to_owned()).await?;
+    let (current, states) = records::current(&app.documents, event).await?;
+    let planning = tokio::task::spawn_blocking(move || {
+        let plan = plan::plan(&draft, &current, &base)?;
+        Ok::<_, ImportError>((plan, base))
+    });
+    let (plan, base) = planning.await.map_err(|_| ErrorCode::Internal)??;
+    let ImportPlan { writes, new_base, report } = plan;
+    for (document, writes) in writes {
+        if !write(app, event, document, writes, &states).await? {
+            return Ok(None);
+        }
+    }
+    if new_base != base {
+        bases::store(&app.storage, event, source.to_owned(), base, new_base).await?;
+    }
+    Ok(Some(report))
+}
+
+/// Writes a document's records, some at a time; says whether the document was still as the plan knew it.
+async fn write(
+    app: &App,
+    event: EventId,
+    document: DocRef,
+    writes: Vec<RecordWrite>,
+    states: &BTreeMap<DocRef, Heads>,
+) -> Result<bool, ApiError> {
+    // A shard that the import begins was not read: nobody can have edited it.
+    let mut expected = states.get(&document).cloned();
+    let mut writes = writes.into_iter().peekable();
+    while writes.peek().is_some() {
+        let some: Vec<RecordWrite> = writes.by_ref().take(RECORDS_PER_CHANGE).collect();
+        let state = expected.take();
+        let edit = move |tx: &mut automerge::transaction::Transaction<'_>| {
+            if state.is_some_and(|state| !same(&state, &automerge::transaction::Transactable::base_heads(tx))) {
+                return Err(WriteError::Stale);
+            }
+            some.iter().try_for_each(|write| write.apply(tx).map(drop)).map_err(WriteError::from)
+        };
+        match app.documents.edit(event, document, edit).await? {
+            Ok(edited) => expected = Some(edited.heads),
+            Err(WriteError::Stale) => return Ok(false),
+            Err(WriteError::Record(error)) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}
+
+fn same(one: &[automerge::ChangeHash], other: &[automerge::ChangeHash]) -> bool {
+    one.len() == other.len() && one.iter().all(|head| other.contains(head))
+}
+
+impl From<ImportError> for ApiError {
+    fn from(error: ImportError) -> Self {
+        let code = match &error {
+            ImportError::WrongKind { .. } => ErrorCode::ImportWrongKind,
+            ImportError::Empty => ErrorCode::ImportEmpty,
+            ImportError::Xml { .. } => ErrorCode::ImportNotXml,
+            ImportError::Entities { .. } => ErrorCode::ImportEntities,
+            ImportError::Json { .. } => ErrorCode::ImportNotJson,
+            ImportError::TooDeep { .. } => ErrorCode::ImportTooDeep,
+            ImportError::Encoding { .. } => ErrorCode::ImportEncoding,
+            ImportError::ControlCharacter { .. } => ErrorCode::ImportControlCharacter,
+            ImportError::TooLarge { .. } => ErrorCode::ImportTooLarge,
+            ImportError::MissingColumn { .. } => ErrorCode::ImportMissingColumn,
+            ImportError::AmbiguousColumn { .. } => ErrorCode::ImportAmbiguousColumn,
+            ImportError::Incomplete { .. } => ErrorCode::ImportIncomplete,
+            ImportError::EventFull { .. } => ErrorCode::ImportEventFull,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_error_keeps_its_code_and_says_what_to_do() {
+        for error in [
+            ImportError::Empty,
+            ImportError::Xml { line: 3, detail: "x" },
+            ImportError::Entities { line: 1 },
+            ImportError::Json { line: 1, column: 2 },
+            ImportError::TooDeep { limit: 1 },
+            ImportError::TooLarge { what: "bytes", limit: 1 },
+            ImportError::ControlCharacter { line: 1, character: 1 },
+            ImportError::EventFull { limit: 1 },
+        ] {
+            let api = ApiError::from(error.clone());
+            assert_eq!(api.code.as_str(), error.code());
+            assert_eq!(api.detail, error.to_string());
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Lists of attendees: CSV files of registration systems, spreadsheets and Muster itself.
+//!
+//! What a column holds is told by its heading, by the tables in [`columns`]. Every row is one attendee; a row that cannot
+//! be one is skipped with a note that names the row, never the person.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use csv::{ByteRecord, ReaderBuilder, StringRecord};
+use muster_model::attendee::Contact;
+use muster_model::id::{AttendeeId, RecordId};
+use muster_model::ticket::TicketHash;
+
+use self::columns::Headings;
+use self::status::registration_of;
+use super::error::ImportError;
+use super::note::ImportNotes;
+use super::text::{clean, decode_list, excerpt, refuse_control_characters};
+use super::{Draft, ReadContext};
+
+mod columns;
+mod row;
+mod status;
+
+use row::Row;
+
+/// The most characters of one row's unknown columns that are kept.
+const MAX_EXTRA_CHARS: usize = 2_000;
+
+/// Whether a file may be a list of attendees: its first line has headings that are known, or columns at all.
+pub(crate) fn looks_like_list(bytes: &[u8]) -> bool {
+    let head = bytes.get(..64 * 1024).unwrap_or(bytes);
+    let line_end = head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len());
+    let head = if super::text::byte_order_mark(head).0.is_some() { head } else { head.get(..line_end).unwrap_or(head) };
+    let Ok((text, _)) = decode_list(head, "UTC") else { return false };
+    let first = text.lines().next().unwrap_or_default();
+    let Some(record) = records(first, separator_of(first)).into_records().next().and_then(Result::ok) else {
+        return false;
+    };
+    record.len() >= 2 && (columns::recognise(&record).is_ok() || columns::is_indico_import(&record))
+}
+
+/// Reads a list of attendees.
+pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportError> {
+    let (text, assumed) = decode_list(bytes, context.time_zone.name())?;
+    refuse_control_characters(&text)?;
+    let mut notes = ImportNotes::default();
+    if let Some(encoding) = assumed {
+        let detail = format!("the file is not UTF-8: it was read as {encoding}; check the names with accents");
+        notes.add("encoding_assumed", "file", detail);
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let mut reader = records(&text, separator_of(first));
+    let mut rows = reader.records();
+    let head = rows.next().and_then(Result::ok).ok_or(ImportError::Empty)?;
+    let mut list = List { context, notes, rows: Vec::new(), read: 0, skipped: 0, check_ins: 0 };
+    let headings = if columns::is_indico_import(&head) {
+        let headings = columns::indico_import();
+        list.row(&head, 1, &headings)?;
+        headings
+    } else {
+        columns::recognise(&head)?
+    };
+    for (index, record) in rows.enumerate() {
+        let number = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(2);
+        match record {
+            Ok(record) => list.row(&record, number, &headings)?,
+            Err(_) => list.skip("row_unreadable", number, "skipped: it cannot be read"),
+        }
+    }
+    list.into_draft(&headings)
+}
+
+fn records(text: &str, separator: u8) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes())
+}
+
+/// The separator: the one of comma, semicolon and tab that divides the first line most, outside quotes.
+fn separator_of(line: &str) -> u8 {
+    let count = |separator: u8| {
+        let mut record = ByteRecord::new();
+        let mut reader = records(line, separator);
+        let read = reader.read_byte_record(&mut record).unwrap_or(false);
+        if read { record.len() } else { 0 }
+    };
+    [b',', b';', b'\t'].into_iter().rev().max_by_key(|&separator| count(separator)).unwrap_or(b',')
+}
+
+struct List<'a> {
+    context: &'a ReadContext,
+    notes: ImportNotes,
+    rows: Vec<Row>,
+    read: u64,
+    skipped: u64,
+    check_ins: u64,
+}
+
+impl List<'_> {
+    fn skip(&mut self, code: &'static str, number: u64, detail: &str) {
+        self.skipped = self.skipped.saturating_add(1);
+        self.notes.add(code, format!("row {number}"), detail);
+    }
+
+    fn row(&mut self, record: &StringRecord, number: u64, headings: &Headings) -> Result<(), ImportError> {
+        if record.iter().all(|field| field.trim().is_empty()) {
+            return Ok(());
+        }
+        self.read = self.read.saturating_add(1);
+        let limit = self.context.limits.attendees;
+        if self.read > u64::try_from(limit).unwrap_or(u64::MAX) {
+            return Err(ImportError::TooLarge { what: "rows", limit: u64::try_from(limit).unwrap_or(u64::MAX) });
+        }
+        let surplus = record.iter().skip(headings.count()).any(|field| !field.trim().is_empty());
+        if record.len() < headings.count() || surplus {
+            let detail = format!("skipped: it has {} fields, the heading has {}", record.len(), headings.count());
+            self.skip("row_fields", number, &detail);
+            return Ok(());
+        }
+        let mut row = Row::read(record, number, headings);
+        if row.attendee.name.is_empty() {
+            self.skip("row_without_name", number, "skipped: it names nobody");
+            return Ok(());
+        }
+        if row.checked_in {
+            self.check_ins = self.check_ins.saturating_add(1);
+        }
+        if !row.status.is_empty() {
+            match registration_of(&row.status) {
+                Some(registration) => row.attendee.registration = registration,
+                None => {
+                    let detail = format!("the status \"{}\" is not known: taken as confirmed", excerpt(&row.status));
+                    self.notes.add("status_unknown", format!("row {number}"), detail);
+                }
+            }
+        }
+        if !row.ticket.is_empty() {
+            row.attendee.ticket = Some(TicketHash::of(self.context.event, &row.ticket));
+            row.ticket.clear();
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn into_draft(mut self, headings: &Headings) -> Result<Draft, ImportError> {
+        let event = self.context.event;
+        let mut emails = BTreeMap::<String, u32>::new();
+        for row in &self.rows {
+            if !row.contact.email.is_empty() {
+                *emails.entry(row.contact.email.to_lowercase()).or_default() += 1;
+            }
+        }
+        let mut draft = Draft::default();
+        let (mut tickets, mut orders) = (BTreeSet::new(), BTreeMap::<String, u32>::new());
+        for row in std::mem::take(&mut self.rows) {
+            let shared = emails.get(&row.contact.email.to_lowercase()).is_some_and(|&count| count > 1);
+            let id = row.own_id.unwrap_or_else(|| AttendeeId::derive(event, &key_of(&row, shared, &mut orders)));
+            let taken = row.attendee.ticket.is_some_and(|ticket| !tickets.insert(ticket));
+            if taken {
+                self.skip("duplicate_ticket", row.number, "skipped: its ticket code stands in a row before");
+            } else if draft.attendees.contains_key(&id) {
+                self.skip("duplicate_row", row.number, "skipped: the same attendee stands in a row before");
+            } else {
+                draft.attendees.insert(id, row.attendee);
+                if row.contact != Contact::default() {
+                    draft.contacts.insert(id, row.contact);
+                }
+            }
+        }
+        if self.check_ins > 0 {
+            let detail = format!("{} rows are checked in there; check-ins are not imported", self.check_ins);
+            self.notes.add("check_ins_not_imported", "file", detail);
+        }
+        headings.note(&mut self.notes);
+        draft.silent = headings.silent();
+        draft.counts.read = self.read;
+        draft.counts.skipped = self.skipped;
+        draft.counts.check_ins = self.check_ins;
+        draft.notes = self.notes;
+        Ok(draft)
+    }
+}
+
+/// What an attendee goes by: an id of the list's own, the ticket, the place in the order, the e-mail address, the name.
+fn key_of(row: &Row, email_shared: bool, orders: &mut BTreeMap<String, u32>) -> String {
+    let name = row.attendee.name.to_lowercase();
+    if !row.id.is_empty() {
+        return format!("list/id/{}", row.id);
+    }
+    if let Some(ticket) = row.attendee.ticket {
+        return format!("list/ticket/{ticket}");
+    }
+    let order = &row.attendee.order;
+    if !order.is_empty() {
+        let place = orders.entry(order.clone()).or_default();
+        *place += 1;
+        return format!("list/order/{order}/{place}");
+    }
+    match row.contact.email.to_lowercase() {
+        email if email.is_empty() => format!("list/name/{name}/{}", row.attendee.organisation.to_lowercase()),
+        email if email_shared => format!("list/email/{email}/{name}"),
+        email => format!("list/email/{email}"),
+    }
+}
+
+/// A field of a list as it was before a spreadsheet's formulas were made harmless.
+pub(crate) fn unguarded(field: &str) -> String {
+    let field = clean(field);
+    match field.strip_prefix('\'') {
+        Some(rest) if rest.trim_start_matches('\'').starts_with(super::export::FORMULA_STARTS) => rest.to_owned(),
+        _ => field,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The three-way merge of fields and records.
+
+use std::collections::BTreeMap;
+
+use muster_model::record::Record;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::super::{Draft, ImportNotes};
+use super::{Fields, Tally};
+
+/// The source's side: what it says now and said last time.
+pub(crate) struct Side<'a> {
+    /// What it says now.
+    pub(crate) draft: &'a Draft,
+    /// What it said last time, of this collection.
+    pub(crate) base: &'a BTreeMap<String, Fields>,
+}
+
+/// What a merge of a collection comes to.
+pub(crate) struct Merged<T: Record> {
+    /// The records to write.
+    pub(crate) records: Vec<(T::Key, T)>,
+    /// What the source said of each, for next time.
+    pub(crate) new_base: BTreeMap<String, Fields>,
+    /// What became of them.
+    pub(crate) tally: Tally,
+}
+
+fn fields_of<T: Serialize>(record: &T) -> Fields {
+    match serde_json::to_value(record) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Fields::new(),
+    }
+}
+
+/// Merges what the source says of a collection's records with the documents'.
+pub(crate) fn merge_records<'a, T>(
+    side: &Side<'_>,
+    said: &BTreeMap<T::Key, T>,
+    there: impl Fn(&T::Key) -> Option<&'a T>,
+    notes: &mut ImportNotes,
+) -> Merged<T>
+where
+    T: Record + Default + Clone + PartialEq + 'a,
+{
+    let blank = fields_of(&T::default());
+    let mut merged = Merged { records: Vec::new(), new_base: BTreeMap::new(), tally: Tally::default() };
+    for (key, record) in said {
+        let name = key.to_string();
+        let base = side.base.get(&name);
+        let spoken = spoken(side.draft, T::COLLECTION, fields_of(record), base);
+        match (there(key), base) {
+            (None, None) => {
+                merged.tally.created += 1;
+                merged.records.push((key.clone(), record.clone()));
+            }
+            (None, Some(_)) => {
+                merged.tally.unchanged += 1;
+                let place = format!("{} {name}", T::COLLECTION);
+                notes.add("kept_deleted", place, "it was deleted here and is not brought back");
+            }
+            (Some(current), base) => {
+                let result: Option<T> = merge_fields(&spoken, current, base, |field| {
+                    merged.tally.kept_edits += 1;
+                    let place = format!("{} {name}, {field}", T::COLLECTION);
+                    notes.add("kept_edit", place, "the coordinator's value was kept");
+                });
+                match result.filter(|result| result != current) {
+                    Some(result) => {
+                        merged.tally.changed += 1;
+                        merged.records.push((key.clone(), result));
+                    }
+                    None => merged.tally.unchanged += 1,
+                }
+            }
+        }
+        let mut remembered = base.cloned().unwrap_or_default();
+        for (field, value) in spoken {
+            if blank.get(&field) == Some(&value) {
+                remembered.remove(&field);
+            } else {
+                remembered.insert(field, value);
+            }
+        }
+        merged.new_base.insert(name, remembered);
+    }
+    merged
+}
+
+/// The fields that the source speaks about: not those it is silent on, nor its guesses where it once knew.
+fn spoken(draft: &Draft, collection: &'static str, fields: Fields, base: Option<&Fields>) -> Fields {
+    if draft.silent.is_empty() && draft.guessed.is_empty() {
+        return fields;
+    }
+    let listed = |list: &std::collections::BTreeSet<(&'static str, &'static str)>, name: &str| {
+        list.iter().any(|(known, field)| *known == collection && *field == name)
+    };
+    let keep = |name: &str| {
+        !listed(&draft.silent, name) && !(base.is_some() && listed(&draft.guessed, name))
+    };
+    fields.into_iter().filter(|(name, _)| keep(name)).collect()
+}
+
+/// Merges the fields that a source speaks about into a record; `None` if the result is no record of its kind. `kept` is
+/// called with every field in which the documents' value is kept against the source's.
+pub(crate) fn merge_fields<T>(said: &Fields, current: &T, base: Option<&Fields>, mut kept: impl FnMut(&str)) -> Option<T>
+where
+    T: Serialize + DeserializeOwned + Default,
+{
+    let blank = fields_of(&T::default());
+    let mut result = fields_of(current);
+    let mut changed = false;
+    for (field, said) in said {
+        let nothing = blank.get(field).unwrap_or(&Value::Null);
+        let now = result.get(field).unwrap_or(nothing);
+        if said == now {
+            continue;
+        }
+        let take = match base {
+            Some(base) => {
+                let before = base.get(field).unwrap_or(nothing);
+                if before == said {
+                    continue;
+                }
+                before == now
+            }
+            None if said == nothing => continue,
+            None => now == nothing,
+        };
+        if take {
+            result.insert(field.clone(), said.clone());
+            changed = true;
+        } else {
+            kept(field);
+        }
+    }
+    if !changed {
+        return None;
+    }
+    serde_json::from_value(Value::Object(result)).ok()
+}

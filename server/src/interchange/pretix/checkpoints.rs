@@ -1,0 +1,102 @@
+//! Check-in lists to checkpoints.
+
+use muster_model::checkpoint::{AdmissionRule, AnswerKind, Checkpoint, CheckpointKind, Question};
+use muster_model::id::{CheckpointId, EventId, QuestionId, RecordId};
+use serde_json::Value;
+
+use super::super::Draft;
+use super::super::json::{bool_of, localized, objects_of, text_of};
+use super::{Fields, Items};
+
+/// Makes a checkpoint of every check-in list.
+pub(crate) fn read(lists: &[&Fields], questions: &[&Fields], items: &Items, event: EventId, draft: &mut Draft) {
+    let asked = questions_asked(questions, items, event, draft);
+    for (index, list) in lists.iter().enumerate() {
+        draft.counts.read += 1;
+        let number = text_of(list, "id");
+        let place = format!("checkinlist {number}");
+        let name = text_of(list, "name");
+        if number.is_empty() || name.is_empty() {
+            draft.counts.skipped += 1;
+            draft.notes.add("checkpoint_unnamed", place, "skipped: the list has no id or no name");
+            continue;
+        }
+        let products: Vec<i64> = list.get("limit_products").and_then(Value::as_array).into_iter().flatten()
+            .filter_map(Value::as_i64).collect();
+        let all = bool_of(list, "all_products");
+        if !all && products.is_empty() {
+            draft.counts.skipped += 1;
+            draft.notes.add("checkpoint_admits_nobody", place, "skipped: the list admits no product");
+            continue;
+        }
+        note_left_out(list, &place, draft);
+        let checkpoint = Checkpoint {
+            name,
+            kind: CheckpointKind::Entrance,
+            categories: if all { Vec::new() } else { products.iter().map(|&id| items.category(id)).collect() },
+            rule: rule_of(list),
+            admits_unpaid: bool_of(list, "include_pending"),
+            questions: asked.clone(),
+            position: u32::try_from(index).unwrap_or(u32::MAX),
+            source_id: number.clone(),
+            ..Checkpoint::default()
+        };
+        draft.checkpoints.insert(CheckpointId::derive(event, &format!("pretix/list/{number}")), checkpoint);
+    }
+}
+
+/// How often a list admits: many times, again after an exit, or once.
+fn rule_of(list: &Fields) -> AdmissionRule {
+    match (bool_of(list, "allow_multiple_entries"), bool_of(list, "allow_entry_after_exit")) {
+        (true, _) => AdmissionRule::Many,
+        (false, true) => AdmissionRule::EntryAndExit,
+        (false, false) => AdmissionRule::Once,
+    }
+}
+
+fn note_left_out(list: &Fields, place: &str, draft: &mut Draft) {
+    let rules = list.get("rules").and_then(Value::as_object).is_some_and(|rules| !rules.is_empty());
+    if rules {
+        draft.notes.add("rules_not_imported", place, "the list's own rules are not imported: set the checkpoint's rule");
+    }
+    if bool_of(list, "addon_match") {
+        draft.notes.add("addon_match_not_imported", place, "tickets are not matched by their add-ons");
+    }
+    if list.get("subevent").is_some_and(|subevent| !subevent.is_null()) {
+        draft.notes.add("subevent_ignored", place, "the list is for one date of a series: it admits those of all dates");
+    }
+}
+
+/// The questions to be asked at the door.
+fn questions_asked(questions: &[&Fields], items: &Items, event: EventId, draft: &mut Draft) -> Vec<Question> {
+    let mut asked: Vec<Question> = Vec::new();
+    for fields in questions {
+        draft.counts.read += 1;
+        let number = text_of(fields, "id");
+        let id = QuestionId::derive(event, &format!("pretix/question/{number}"));
+        if asked.iter().any(|question| question.id == id) {
+            draft.counts.skipped += 1;
+            draft.notes.add("duplicate_question", format!("question {number}"), "skipped: its id came before");
+            continue;
+        }
+        if !bool_of(fields, "ask_during_checkin") {
+            continue;
+        }
+        let kind = text_of(fields, "type");
+        asked.push(Question {
+            id,
+            text: localized(fields.get("question")),
+            answer: match kind.as_str() {
+                "B" => AnswerKind::YesNo,
+                "N" => AnswerKind::Number,
+                "C" => AnswerKind::Choice,
+                _ => AnswerKind::Text,
+            },
+            choices: objects_of(fields, "options").map(|option| localized(option.get("answer"))).collect(),
+            required: bool_of(fields, "required"),
+            categories: fields.get("items").and_then(Value::as_array).into_iter().flatten()
+                .filter_map(Value::as_i64).map(|item| items.category(item)).collect(),
+        });
+    }
+    asked
+}

@@ -1,0 +1,172 @@
+//! All routes, and what happens around every request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use rand::Rng;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::{backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
+use crate::app::AppState;
+use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
+
+/// The header with a request's id.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// Requests that are answered from memory.
+fn quick() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(events::create, events::list))
+        .routes(routes!(events::get))
+        .routes(routes!(documents::list))
+        .routes(routes!(devices::add, devices::list))
+        .routes(routes!(devices::revoke))
+        .routes(routes!(counts::get))
+        .routes(routes!(enrol::enrol))
+}
+
+/// Requests that move files.
+fn transfers() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(imports::import))
+        .routes(routes!(exports::export))
+        .routes(routes!(backups::create))
+}
+
+/// Requests that are answered however much there is to do, and the door to sync.
+fn always() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(openapi::openapi))
+        .routes(routes!(sync::sync))
+}
+
+/// The description of all routes.
+#[must_use]
+pub fn description() -> utoipa::openapi::OpenApi {
+    let all = OpenApiRouter::with_openapi(openapi::Description::openapi());
+    all.merge(quick()).merge(transfers()).merge(always()).into_openapi()
+}
+
+/// The server's routes.
+#[must_use]
+pub fn router(app: &AppState) -> Router {
+    let http = &app.config.http;
+    let bounded = |routes: OpenApiRouter<AppState>, limit_ms: u64| {
+        let limit = Duration::from_millis(limit_ms);
+        let within = move |request: Request, next: Next| within(limit, request, next);
+        routes
+            .layer(middleware::from_fn(within))
+            .layer(middleware::from_fn_with_state(Arc::clone(app), one_of_many))
+    };
+    let (router, _) = OpenApiRouter::new()
+        .merge(bounded(quick(), http.request_timeout_ms))
+        .merge(bounded(transfers(), http.transfer_timeout_ms))
+        .merge(always())
+        .split_for_parts();
+    router
+        .fallback(|| async { ErrorCode::NotFound })
+        .method_not_allowed_fallback(|| async { ErrorCode::MethodNotAllowed })
+        .layer(axum::extract::DefaultBodyLimit::max(http.body_limit_bytes))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), observe))
+        .with_state(Arc::clone(app))
+}
+
+/// Refuses a request when too many are being worked on.
+async fn one_of_many(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    match app.requests.try_acquire() {
+        Ok(_one) => next.run(request).await,
+        Err(_) => ApiError::from(ErrorCode::Overloaded).retry_after_ms(RETRY_AFTER_MS).into_response(),
+    }
+}
+
+/// Ends a request that takes too long.
+async fn within(limit: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::from(ErrorCode::Timeout).retry_after_ms(RETRY_AFTER_MS).into_response(),
+    }
+}
+
+/// What a panic said may hold anything: the panic hook writes it to the log, the caller learns nothing of it.
+fn panicked(_what: Box<dyn std::any::Any + Send>) -> Response {
+    ErrorCode::Internal.into_response()
+}
+
+/// Gives every request an id, every failure its body, and the log a line with the route instead of the address asked for.
+async fn observe(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let _in_flight = app.metrics.begin();
+    let id = format!("{:016x}", rand::rng().random::<u64>());
+    let method = method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "unmatched".to_owned());
+    let span = tracing::info_span!("request", request_id = id, method, route);
+    let response = tracing::Instrument::instrument(next.run(request), span).await;
+    let response = finish(response, &id);
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    app.metrics.answered(&route, method, status, took);
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(request_id = id, method, route, status, ms, "answered");
+    response
+}
+
+/// Writes the body of a failure and the headers that every answer has.
+fn finish(mut response: Response, id: &str) -> Response {
+    let status = response.status();
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        response = error_response(&error, id);
+    } else if status.is_client_error() || status.is_server_error() {
+        // Whatever failed below the handlers, in axum or a layer.
+        response = error_response(&below_handlers(status).into(), id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    // Nothing here may be kept by a cache on the way, nor be taken for a page.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn error_response(error: &ApiError, id: &str) -> Response {
+    let mut response = (error.code.status(), Json(error.body(id))).into_response();
+    let headers = response.headers_mut();
+    if let Some(ms) = error.retry_after_ms {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
+    if error.code.status() == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn below_handlers(status: StatusCode) -> ErrorCode {
+    match status {
+        StatusCode::NOT_FOUND => ErrorCode::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::BodyTooLarge,
+        status if status.is_client_error() => ErrorCode::BadParameter,
+        _ => ErrorCode::Internal,
+    }
+}
+
+/// The method as a label: one of a few, whatever was sent.
+fn method(method: &Method) -> &'static str {
+    let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
+    let names = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    known.iter().zip(names).find(|(one, _)| *one == method).map_or("other", |(_, name)| name)
+}
+

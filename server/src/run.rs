@@ -1,0 +1,98 @@
+//! Where everything is put together.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::app::{App, AppState, OpenError};
+use crate::config::Config;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::router::router;
+use crate::serve::serve;
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// What is in it cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: is another program listening there? Name another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Listens where the configuration says.
+///
+/// # Errors
+/// If the address is taken or not of this machine.
+pub async fn listen(config: &Config) -> Result<TcpListener, RunError> {
+    let address = config.http.listen;
+    TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
+}
+
+/// An opened data directory: it is held for as long as this is.
+pub(crate) struct Opened {
+    pub(crate) app: AppState,
+    pub(crate) data: DataDir,
+}
+
+/// Takes the data directory and opens what is in it. Without `listening` there is no server, and links say where one would
+/// be.
+pub(crate) async fn open(config: Config, listening: Option<SocketAddr>) -> Result<Opened, RunError> {
+    let data = DataDir::hold(&config.data.dir)?;
+    let public_url = match config.http.public_url.trim_end_matches('/') {
+        "" => format!("http://{}", listening.unwrap_or(config.http.listen)),
+        url => url.to_owned(),
+    };
+    let app = App::open(data.path(), config, public_url).await?;
+    Ok(Opened { app, data })
+}
+
+impl Opened {
+    /// Stores everything and lets go of the data directory.
+    pub(crate) async fn close(self) {
+        self.app.hub.shutdown().await;
+        drop(self.app);
+        drop(self.data);
+    }
+}
+
+/// Runs the server until `shutdown` is ready: then no connection is accepted any more, open requests finish, everything is
+/// stored, and sync connections are told to come back. Requests are taken as soon as `listener` accepts.
+///
+/// # Errors
+/// If the data directory or what is in it cannot be used.
+pub async fn launch(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let listening = listener.local_addr();
+    let listening = listening.map_err(|source| RunError::Listen { address: config.http.listen, source })?;
+    let opened = open(config, Some(listening)).await?;
+    let routes = router(&opened.app);
+    opened.data.announce(listening)?;
+    tracing::info!(%listening, data = %opened.data.path().display(), "muster is ready");
+    let (stop, stopping) = watch::channel(false);
+    let stopper = async {
+        shutdown.await;
+        tracing::info!("muster is stopping");
+        stop.send_replace(true);
+        // Sync connections end first, so that phones learn of it at once.
+        opened.app.hub.shutdown().await;
+    };
+    tokio::join!(serve(listener, routes, &opened.app.config.http, stopping), stopper);
+    opened.close().await;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Taking connections: HTTP/1.1 with WebSocket upgrades, bounded in number and in the time a head may take.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::{Request, server::conn::http1};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use crate::config::HttpConfig;
+
+/// The largest head of a request.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+
+/// How long to wait before accepting again when the process is out of file descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is known of the connection a request came over.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The other end.
+    pub address: SocketAddr,
+    /// Its share of the open connections; a WebSocket keeps it for as long as it is open.
+    pub permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// Serves until `stopping` turns true, then lets open requests finish for as long as the configuration says.
+pub async fn serve(listener: TcpListener, router: Router, config: &HttpConfig, mut stopping: watch::Receiver<bool>) {
+    let permits = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let header_timeout = Duration::from_millis(config.header_timeout_ms);
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = async {
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+            accepted = accepted => accepted,
+        };
+        let ((stream, address), permit) = match (accepted, permit) {
+            (Ok(accepted), Ok(permit)) => (accepted, Arc::new(permit)),
+            (Err(error), _) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+            (_, Err(_)) => break,
+        };
+        let peer = Peer { address, permit };
+        connections.spawn(connection(stream, peer, router.clone(), header_timeout, stopping.clone()));
+    }
+    drop(listener);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(Duration::from_millis(config.shutdown_grace_ms), finished).await.is_err() {
+        tracing::warn!(open = connections.len(), "requests were still open when the server stopped");
+        connections.shutdown().await;
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    header_timeout: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
+    // Small frames should not wait for more; that it cannot be set costs only time.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let (router, peer) = (router.clone(), peer.clone());
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let response: Result<_, Infallible> = router.oneshot(request).await;
+            response
+        }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        _ = stopping.wait_for(|stopping| *stopping) => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

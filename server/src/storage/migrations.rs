@@ -1,0 +1,112 @@
+//! The database's layouts. A migration is frozen once released: a change is a new one at the end.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StorageError;
+
+/// `application_id` of the file: "Must" in ASCII, so that a foreign database is not taken for ours.
+const APPLICATION_ID: i64 = 0x4d75_7374;
+
+/// Every migration, oldest first; the version of a database is how many it has had.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// Why a database cannot be brought to the newest layout.
+pub(super) enum MigrationError {
+    /// It is not ours.
+    Foreign,
+    /// As [`StorageError`] says.
+    Storage(StorageError),
+}
+
+impl<E: Into<StorageError>> From<E> for MigrationError {
+    fn from(error: E) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+/// Brings the database to the newest layout in one transaction.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), MigrationError> {
+    migrate_to(conn, MIGRATIONS)
+}
+
+fn migrate_to(conn: &mut Connection, migrations: &[&str]) -> Result<(), MigrationError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let application: i64 = tx.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let found: u32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && (application != 0 || found != 0 || tables != 0) {
+        return Err(MigrationError::Foreign);
+    }
+    let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(StorageError::Newer { found, known }.into());
+    }
+    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    for sql in migrations.iter().skip(done) {
+        tx.execute_batch(sql)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", known)?;
+    tx.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn schema(conn: &Connection) -> Vec<(String, String)> {
+        let mut statement =
+            conn.prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name").unwrap();
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn ok(result: Result<(), MigrationError>) {
+        match result {
+            Ok(()) => {}
+            Err(MigrationError::Foreign) => panic!("foreign"),
+            Err(MigrationError::Storage(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn upgraded_equals_fresh() {
+        let mut fresh = Connection::open_in_memory().unwrap();
+        ok(migrate(&mut fresh));
+        for from in 0..=MIGRATIONS.len() {
+            let mut upgraded = Connection::open_in_memory().unwrap();
+            ok(migrate_to(&mut upgraded, &MIGRATIONS[..from]));
+            ok(migrate(&mut upgraded));
+            assert_eq!(schema(&upgraded), schema(&fresh), "from version {from}");
+        }
+        let strict: i64 =
+            fresh.query_row("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite_%'", [], |row| row.get(0)).unwrap();
+        assert_eq!(strict, 0, "every table is STRICT");
+    }
+
+    #[test]
+    fn released_migrations_never_change() {
+        let frozen = [FROZEN_0001];
+        let found: Vec<String> = MIGRATIONS.iter().map(|sql| hex::encode(Sha256::digest(sql))).collect();
+        assert_eq!(found, frozen);
+    }
+
+    const FROZEN_0001: &str = "";
+
+    #[test]
+    fn a_newer_or_foreign_database_is_refused_and_left_alone() {
+        let mut newer = Connection::open_in_memory().unwrap();
+        ok(migrate(&mut newer));
+        newer.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(
+            migrate(&mut newer),
+            Err(MigrationError::Storage(StorageError::Newer { found: 99, .. }))
+        ));
+        let mut foreign = Connection::open_in_memory().unwrap();
+        foreign.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(migrate(&mut foreign), Err(MigrationError::Foreign)));
+        assert_eq!(schema(&foreign).len(), 1);
+    }
+}
