@@ -3,6 +3,7 @@
 //! What the tests share: a server process ([`server_process`]), a network that can be cut ([`network`]), what replicas hold
 //! ([`replica`]), and the demo made of all three.
 
+pub mod crash;
 pub mod demo;
 pub mod network;
 pub mod replica;
