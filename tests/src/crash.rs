@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::replica::{Replica, ReplicaError};
 use crate::server_process::{ServerError, ServerProcess};
+use crate::stage::{Stage, StageError};
 use phone_process::PhoneProcess;
 
 /// How many phones there are.
@@ -110,9 +111,9 @@ pub enum CrashError {
     /// A phone's database does not read after a death.
     #[error("a phone's database does not read: {0}")]
     Phone(#[from] muster_client_core::CoreError),
-    /// The server's answer has no such field.
-    #[error("the server's answer has no field {0}")]
-    Answer(&'static str),
+    /// The stage cannot be set.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// A phone ended by itself.
     #[error("phone {0} ended by itself; its error output is in its log")]
     PhoneEnded(usize),
@@ -163,28 +164,25 @@ struct Scene {
 
 impl Scene {
     async fn set(options: &Options, folder: &Path) -> Result<Self, CrashError> {
-        let data = folder.join("server");
-        let server = ServerProcess::start(&options.server, &data, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-        let created = server.command(&["event", "create", "--name", "Crash test"]).await?;
-        let event: EventId = field(&created, "event_id")?.parse().map_err(|_| CrashError::Answer("event_id"))?;
+        let stage = Stage::set(&options.server, folder, "Crash test").await?;
         let attendees = folder.join("attendees.csv");
         std::fs::write(&attendees, attendee_list())?;
-        server.command(&["event", "import", &event.to_string(), &attendees.to_string_lossy()]).await?;
+        stage.import(&attendees).await?;
         let mut phones = Vec::new();
         for number in 0..PHONES {
-            let name = format!("Phone {number}");
-            let added =
-                server.command(&["device", "add", &event.to_string(), "--role", "staff", "--name", &name]).await?;
+            let link = stage.invite("staff", &format!("Phone {number}"), None).await?;
             let tickets = folder.join(format!("tickets-{number}.txt"));
             let codes: Vec<String> = (0..TICKETS).map(|nth| ticket(number, nth)).collect();
             std::fs::write(&tickets, codes.join("\n"))?;
             let database = folder.join(format!("phone-{number}.db"));
-            phones.push(PhoneProcess::start(&options.phone, &database, &tickets, Some(field(&added, "link")?))?);
+            phones.push(PhoneProcess::start(&options.phone, &database, &tickets, Some(&link))?);
         }
         for phone in &mut phones {
             phone.ready().await;
         }
-        Ok(Self { address: server.address(), server: Some(server), data, event, phones })
+        let Stage { server, event, .. } = stage;
+        let (address, data) = (server.address(), server.data().to_owned());
+        Ok(Self { address, server: Some(server), data, event, phones })
     }
 
     fn all(&self, of: impl Fn(&PhoneProcess) -> BTreeSet<FactId>) -> BTreeSet<FactId> {
@@ -252,10 +250,6 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-fn field<'a>(answer: &'a serde_json::Value, field: &'static str) -> Result<&'a str, CrashError> {
-    answer.get(field).and_then(serde_json::Value::as_str).ok_or(CrashError::Answer(field))
 }
 
 fn ticket(phone: usize, nth: usize) -> String {

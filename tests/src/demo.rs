@@ -30,7 +30,7 @@ pub async fn check(options: &Options, folder: &Path) -> Result<Outcome, DemoErro
     let all_phones = memory_bytes(std::process::id());
     screen.say(&format!(
         "\n   memory: server {}, the {} phones and this check together {}",
-        mib(field.server.memory_bytes()),
+        mib(field.stage.server.memory_bytes()),
         options.phones,
         mib(all_phones)
     ));
@@ -44,16 +44,16 @@ pub async fn check(options: &Options, folder: &Path) -> Result<Outcome, DemoErro
 pub async fn watch(options: &Options, folder: &Path) -> Result<Outcome, DemoError> {
     let screen = Screen::new(true);
     let (outcome, mut field) = day::run(options, folder, &screen).await?;
-    let address = field.server.address();
-    let (muster, data) = (options.server.display(), field.server.data().display().to_string());
+    let address = field.stage.server.address();
+    let (muster, data) = (options.server.display(), field.stage.server.data().display().to_string());
     screen.stage("Look around; Ctrl-C ends it");
     screen.say(&format!("   {muster} event list --data {data}"));
-    screen.say(&format!("   {muster} device list {} --data {data}", field.event));
-    screen.say(&format!("   {muster} event export {} --format checkins-csv --data {data}", field.event));
-    screen.say(&format!("   {muster} device add {} --role coordinator --name Me --data {data}", field.event));
+    screen.say(&format!("   {muster} device list {} --data {data}", field.stage.event));
+    screen.say(&format!("   {muster} event export {} --format checkins-csv --data {data}", field.stage.event));
+    screen.say(&format!("   {muster} device add {} --role coordinator --name Me --data {data}", field.stage.event));
     screen.say(&format!("   http://{address}/healthz   /metrics   /api/v1/openapi.json"));
     let _ = tokio::select! {
-        ended = field.server.ended() => ended,
+        ended = field.stage.server.ended() => ended,
         pressed = tokio::signal::ctrl_c() => pressed,
     };
     Ok(outcome)

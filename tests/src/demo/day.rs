@@ -1,15 +1,13 @@
 //! The day: the server starts, phones enrol, the network goes, people come, the network is back.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use muster_client_native::ClientError;
 use muster_model::access::Role;
 use muster_model::document::DocRef;
-use muster_model::id::{CheckpointId, EventId, FactId};
-use serde_json::Value as Json;
+use muster_model::id::{CheckpointId, FactId};
 
 use super::audit::{Audit, audit};
 use super::orders::{Day, Order, draw};
@@ -19,7 +17,7 @@ use super::tickets::{Tickets, TicketsError};
 use super::{today, tour};
 use crate::network::Network;
 use crate::replica::{Replica, ReplicaError};
-use crate::server_process::{ServerError, ServerProcess};
+use crate::stage::{Stage, StageError};
 
 /// How long everything may take to meet again.
 const MEET_WITHIN: Duration = Duration::from_secs(300);
@@ -60,7 +58,7 @@ pub enum DemoError {
     },
     /// The server fails.
     #[error(transparent)]
-    Server(#[from] ServerError),
+    Stage(#[from] StageError),
     /// A phone fails.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -70,9 +68,6 @@ pub enum DemoError {
     /// A replica cannot be looked at.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
-    /// The server's answer has no such field.
-    #[error("the server's answer has no field {0}")]
-    Answer(&'static str),
     /// The event has no checkpoint.
     #[error("the event has no checkpoint to check people in at")]
     NoCheckpoint,
@@ -113,10 +108,8 @@ pub struct Outcome {
 
 /// A field that is set up and connected.
 pub(super) struct Field {
-    pub(super) server: ServerProcess,
-    pub(super) event: EventId,
+    pub(super) stage: Stage,
     pub(super) phones: Vec<Phone>,
-    pub(super) folder: PathBuf,
 }
 
 /// Runs the day; gives what happened and the field, still standing.
@@ -153,12 +146,12 @@ pub(super) async fn run(options: &Options, folder: &Path, screen: &Screen) -> Re
         options.phones,
         back.elapsed().as_secs_f64()
     ));
-    let server = server_replica(&field).await?;
+    let server = field.stage.replica().await?;
     let mut phones = Vec::new();
     for phone in &field.phones {
         phones.push(Replica::of_phone(&phone.client, documents(&server, phone_role())).await?);
     }
-    let found = audit(field.event, &done, &server, &phones)?;
+    let found = audit(field.stage.event, &done, &server, &phones)?;
     let outcome = outcome(&field, &found, &server, started).await?;
     tour::together(&field, &found, screen).await?;
     Ok((outcome, field))
@@ -171,28 +164,23 @@ fn phone_role() -> Role {
 
 async fn set_up(options: &Options, folder: &Path, screen: &Screen) -> Result<Field, DemoError> {
     screen.stage("The server starts and the coordinator imports");
-    let data = folder.join("server");
-    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = ServerProcess::start(&options.server, &data, any_port).await?;
-    screen.say(&format!("   muster listens on http://{}", server.address()));
     let schedule = schedule(options, folder)?;
-    let created = server.command(&["event", "create", "--name", "Demo event", "--time-zone", "Europe/Riga"]).await?;
-    let event: EventId = text(&created, "event_id")?.parse().map_err(|_| DemoError::Answer("event_id"))?;
+    let stage = Stage::set(&options.server, folder, "Demo event").await?;
+    screen.say(&format!("   muster listens on http://{}", stage.server.address()));
     for file in [&schedule, &options.attendees] {
-        let path = file.to_string_lossy();
-        server.command(&["event", "import", &event.to_string(), &path]).await?;
+        stage.import(file).await?;
         screen.say(&format!("   imported {}", file.file_name().unwrap_or_default().to_string_lossy()));
     }
     screen.stage(&format!("{} phones enrol", options.phones));
     let mut phones = Vec::new();
     for number in 0..options.phones {
         let name = gate_name(number);
-        let added = server.command(&["device", "add", &event.to_string(), "--role", "staff", "--name", &name]).await?;
-        let network = Network::to(server.address()).await.map_err(|source| file_error(folder, source))?;
+        let link = stage.invite("staff", &name, None).await?;
+        let network = Network::to(stage.server.address()).await.map_err(|source| file_error(folder, source))?;
         let database = folder.join(format!("phone-{}.db", number + 1));
-        phones.push(Phone::enrol(&name, &database, network, text(&added, "link")?).await?);
+        phones.push(Phone::enrol(&name, &database, network, &link).await?);
     }
-    let field = Field { server, event, phones, folder: folder.to_owned() };
+    let field = Field { stage, phones };
     meet(&field, screen).await?;
     screen.say("   every phone holds the event, and needs the network no more");
     Ok(field)
@@ -219,10 +207,6 @@ fn schedule(options: &Options, folder: &Path) -> Result<PathBuf, DemoError> {
     std::fs::write(&moved, today::moved_to(&jiff::Timestamp::now().to_zoned(zone), &text))
         .map_err(|source| file_error(&moved, source))?;
     Ok(moved)
-}
-
-pub(super) fn text<'a>(answer: &'a Json, field: &'static str) -> Result<&'a str, DemoError> {
-    answer.get(field).and_then(Json::as_str).ok_or(DemoError::Answer(field))
 }
 
 /// Where people are checked in: the event's first checkpoint.
@@ -306,25 +290,12 @@ async fn level(field: &Field) -> Result<bool, DemoError> {
     if heads.iter().any(|heads_of_one| Some(heads_of_one) != heads.first()) {
         return Ok(false);
     }
-    let server = server_replica(field).await?.heads()?;
+    let server = field.stage.replica().await?.heads()?;
     let read = |(document, _): &(&DocRef, _)| phone_role().access(document).may_read();
     let server: BTreeMap<_, _> = server.iter().filter(read).collect();
     Ok(heads.first().is_some_and(|phone| {
         server.len() == phone.len() && server.iter().all(|(document, heads)| phone.get(document) == Some(*heads))
     }))
-}
-
-/// What the server holds on its disk, from a backup made while it runs.
-async fn server_replica(field: &Field) -> Result<Replica, DemoError> {
-    let target = field.folder.join("backup");
-    let gone = std::fs::remove_dir_all(&target);
-    if let Err(source) = gone
-        && source.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(file_error(&target, source));
-    }
-    field.server.command(&["backup", &target.to_string_lossy()]).await?;
-    Ok(Replica::of_server(&target.join("muster.db"), field.event).await?)
 }
 
 async fn outcome(field: &Field, found: &Audit, server: &Replica, started: Instant) -> Result<Outcome, DemoError> {
