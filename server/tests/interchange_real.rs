@@ -127,7 +127,9 @@ fn totals_are_those_of_the_oracles() {
             }
         }
         assert_eq!(overlapping_pairs(by_room.into_values()), number("room_overlap_pairs"), "{path}");
-        assert_eq!(overlapping_pairs(by_name.into_values()), number("person_overlap_pairs"), "{path}");
+        // The oracle counts somebody who is named twice in one session as overlapping with themselves; we take them once.
+        let twice = u64::try_from(draft.notes.count("presenter_twice")).unwrap();
+        assert_eq!(overlapping_pairs(by_name.into_values()) + twice, number("person_overlap_pairs"), "{path}");
         let at_once = |at: i64| sessions.iter().filter(|other| span(other).0 <= at && at < span(other).1).count();
         let peak = sessions.iter().map(|session| at_once(session.starts_at.ms())).max().unwrap();
         assert_eq!(u64::try_from(peak).unwrap(), number("peak_parallel"), "{path}");
@@ -185,7 +187,13 @@ fn what_other_programs_read_is_complete() {
         for (id, session) in &draft.sessions {
             let other = &back.sessions[id];
             let essence = |session: &Session| {
-                (session.title.clone(), session.starts_at, session.duration_min, session.room, session.presenters.clone())
+                (
+                    session.title.clone(),
+                    session.starts_at,
+                    session.duration_min,
+                    session.room,
+                    session.presenters.clone(),
+                )
             };
             assert_eq!(essence(session), essence(other), "{path}: session {id}");
             assert_eq!((&session.r#abstract, &session.links.len()), (&other.r#abstract, &other.links.len()), "{path}");
@@ -280,7 +288,9 @@ fn violations(schema: &Value, root: &Value, value: &Value, path: &str, found: &m
 fn matches_pattern(pattern: &str, text: &str) -> bool {
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     match pattern {
-        "^[a-z0-9_-][a-z0-9_]{3,}(-2[0-9]{3}-[a-z]+)?$" => text.len() >= 4 && text.bytes().all(lower) && !text[1..].contains('-'),
+        "^[a-z0-9_-][a-z0-9_]{3,}(-2[0-9]{3}-[a-z]+)?$" => {
+            text.len() >= 4 && text.bytes().all(lower) && !text[1..].contains('-')
+        }
         "^([A-Z][a-z]+/[A-Z][a-z]+)|UTC$" => text.ends_with("UTC") || text.split_once('/').is_some(),
         "^[A-Z0-9]+$" => !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
         "^(0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$" => text.len() == 5 && text.parse::<jiff::civil::Time>().is_ok(),
@@ -389,7 +399,10 @@ fn lists_of_real_systems_are_read() {
     let draft = read(Format::AttendeesCsv, &bytes, &context("UTC")).unwrap();
     let ticket = TicketHash::of(context("UTC").event, "hutjztuxhkbtwnesv2suqv26k6ttytxx");
     let peter = draft.attendees.values().find(|attendee| attendee.ticket == Some(ticket)).unwrap();
-    assert_eq!((peter.name.as_str(), peter.category.as_str(), peter.order.as_str()), ("Mr Peter A Jones", "Ticket", "FOO"));
+    assert_eq!(
+        (peter.name.as_str(), peter.category.as_str(), peter.order.as_str()),
+        ("Mr Peter A Jones", "Ticket", "FOO")
+    );
 }
 
 /// One row under each known system's headings: attendees are read, sessions and speakers refused by what they are.
@@ -400,8 +413,13 @@ fn headings_of_every_known_system_are_understood() {
     let (mut taken, mut refused) = (0, 0);
     for record in &records {
         let name = format!("{}, {}", record["producer"], record["export"]);
-        let mut headings: Vec<&str> = record["headings"].as_array().or(record["headers"].as_array()).unwrap()
-            .iter().map(|heading| heading.as_str().unwrap()).collect();
+        let mut headings: Vec<&str> = record["headings"]
+            .as_array()
+            .or(record["headers"].as_array())
+            .unwrap()
+            .iter()
+            .map(|heading| heading.as_str().unwrap())
+            .collect();
         if name.contains("custom form fields follow") && name.contains("attendees") {
             headings.extend(["First Name", "Last Name", "Email"]);
         }
@@ -448,13 +466,29 @@ fn pretix(paths: &[&str]) -> Option<Draft> {
 
 #[test]
 fn every_position_of_every_real_order_becomes_an_attendee() {
-    let orders = ["event2-order1", "order1", "order10", "order2", "order3", "order4", "order5", "order6", "order7", "order8",
-        "order9", "rmevent1-order1", "rmevent2-order1"];
+    let orders = [
+        "event2-order1",
+        "order1",
+        "order10",
+        "order2",
+        "order3",
+        "order4",
+        "order5",
+        "order6",
+        "order7",
+        "order8",
+        "order9",
+        "rmevent1-order1",
+        "rmevent2-order1",
+    ];
     let positions = [3, 3, 1, 2, 2, 2, 2, 2, 2, 2, 4, 8, 8];
     for (order, count) in orders.iter().zip(positions) {
         let Some(draft) = pretix(&[&format!("orders/{order}.json")]) else { return };
         assert_eq!((draft.attendees.len(), draft.counts.skipped), (count, 0), "{order}");
-        assert!(draft.attendees.values().all(|attendee| attendee.ticket.is_some() && !attendee.name.is_empty()), "{order}");
+        assert!(
+            draft.attendees.values().all(|attendee| attendee.ticket.is_some() && !attendee.name.is_empty()),
+            "{order}"
+        );
     }
     let state = |order: &str| {
         let draft = pretix(&[&format!("orders/{order}.json")]).unwrap();
@@ -473,17 +507,33 @@ fn every_position_of_every_real_order_becomes_an_attendee() {
 
 #[test]
 fn orders_products_and_lists_belong_together() {
-    let Some(draft) = pretix(&["events/event1.json", "items/item1.json", "items/item2.json", "items/item3.json",
-        "orders/order1.json", "orders/order8.json", "orders/order9.json", "checkinlists/list1.json",
-        "checkinlists/list2.json", "checkinlists/list3.json", "checkinlists/list10.json", "questions/question1.json"])
-    else {
+    let Some(draft) = pretix(&[
+        "events/event1.json",
+        "items/item1.json",
+        "items/item2.json",
+        "items/item3.json",
+        "orders/order1.json",
+        "orders/order8.json",
+        "orders/order9.json",
+        "checkinlists/list1.json",
+        "checkinlists/list2.json",
+        "checkinlists/list3.json",
+        "checkinlists/list10.json",
+        "questions/question1.json",
+    ]) else {
         return;
     };
     let event = draft.event.as_ref().unwrap();
-    assert_eq!((event.name.as_str(), event.time_zone.name(), event.currency.as_str()), ("Large Testevent 0", "Asia/Tokyo", "EUR"));
+    assert_eq!(
+        (event.name.as_str(), event.time_zone.name(), event.currency.as_str()),
+        ("Large Testevent 0", "Asia/Tokyo", "EUR")
+    );
     let list = |number: &str| draft.checkpoints.values().find(|checkpoint| checkpoint.source_id == number).unwrap();
     assert_eq!((list("1").rule, list("1").admits_unpaid), (AdmissionRule::EntryAndExit, true));
-    assert_eq!((list("2").rule, list("2").categories.clone()), (AdmissionRule::Many, vec!["Regular ticket".to_owned()]));
+    assert_eq!(
+        (list("2").rule, list("2").categories.clone()),
+        (AdmissionRule::Many, vec!["Regular ticket".to_owned()])
+    );
     assert_eq!(list("3").rule, AdmissionRule::Once);
     assert_eq!(list("10").categories, ["Regular ticket (42)"], "another product of the same name");
     assert_eq!(list("1").questions.len(), 1);
@@ -517,7 +567,8 @@ fn an_updated_order_changes_only_what_the_source_changed() {
     assert_eq!((after == current, writes), (true, 0));
     // A new secret and a new name arrive; the coordinator's edits stay.
     let text = String::from_utf8(data("registrations/pretix-api/orders/order1-modified.json").unwrap()).unwrap();
-    let text = text.replace("kfndgffgyw4tdgcacx6bb3bgemq69cxj", "newsecret").replace("Casey Flores", "Casey Flores-Ozols");
+    let text =
+        text.replace("kfndgffgyw4tdgcacx6bb3bgemq69cxj", "newsecret").replace("Casey Flores", "Casey Flores-Ozols");
     let draft = read(Format::PretixOrders, text.as_bytes(), &context("UTC")).unwrap();
     let (after, _, writes) = import(&draft, current.clone(), &base);
     let attendee = &after.attendees[&casey].attendee;

@@ -193,12 +193,16 @@ impl Schedule {
                 self.notes.add("session_time", raw.place, format!("skipped: it has {what}"));
                 continue;
             };
+            let (presenters, repeated) = people.of(&raw.persons, context.event);
+            if repeated > 0 {
+                self.notes.add("presenter_twice", raw.place.clone(), "a presenter is named more than once: taken once");
+            }
             let session = Session {
                 starts_at,
                 duration_min,
                 room: raw.room.and_then(|place| rooms.get(place).copied()),
                 track: self.track_places.get(&raw.track.name).and_then(|place| tracks.get(*place).copied()),
-                presenters: people.of(&raw.persons, context.event),
+                presenters,
                 ..raw.session
             };
             add_session(session, &raw.place, context.event, &mut draft, &mut self.notes);
