@@ -3,6 +3,7 @@
 //! Both readers collect what the file says in a [`Schedule`], which resolves what only the whole file can answer: which
 //! room a name means, whether the numbers of people identify them, when a session starts that has no date of its own.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::event::Event;
@@ -307,11 +308,11 @@ fn add_session(mut session: Session, place: &str, event: EventId, draft: &mut Dr
     if is_own(&session.guid) {
         session.guid.clear();
     }
-    if draft.sessions.contains_key(&id) {
+    if let Entry::Vacant(free) = draft.sessions.entry(id) {
+        free.insert(session);
+    } else {
         draft.counts.skipped += 1;
         notes.add("duplicate_session", place, "skipped: a session with the same id came before");
-    } else {
-        draft.sessions.insert(id, session);
     }
 }
 

@@ -98,9 +98,8 @@ fn day_of(programme: &Programme, guids: &Guids, index: usize, day: &Day<'_>) -> 
     for (room, sessions) in &day.rooms {
         let name = room.map(|(_, room)| room.name.clone()).unwrap_or_default();
         let events = sessions.iter().map(|(id, session)| event(programme, guids, *id, session));
-        match rooms.entry(name).or_insert_with(|| json!([])) {
-            Value::Array(list) => list.extend(events),
-            _ => {}
+        if let Value::Array(list) = rooms.entry(name).or_insert_with(|| json!([])) {
+            list.extend(events);
         }
     }
     let next = day.date.tomorrow().map(|next| day_begins(next, programme)).unwrap_or_default();

@@ -97,8 +97,8 @@ fn spoken(draft: &Draft, collection: &'static str, fields: Fields, base: Option<
     let listed = |list: &std::collections::BTreeSet<(&'static str, &'static str)>, name: &str| {
         list.iter().any(|(known, field)| *known == collection && *field == name)
     };
-    let keep = |name: &str| !listed(&draft.silent, name) && !(base.is_some() && listed(&draft.guessed, name));
-    fields.into_iter().filter(|(name, _)| keep(name)).collect()
+    let unspoken = |name: &str| listed(&draft.silent, name) || (base.is_some() && listed(&draft.guessed, name));
+    fields.into_iter().filter(|(name, _)| !unspoken(name)).collect()
 }
 
 /// Merges the fields that a source speaks about into a record; `None` if the result is no record of its kind. `kept` is
