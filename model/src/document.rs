@@ -248,7 +248,7 @@ impl fmt::Debug for DocId {
 pub enum DocumentError {
     /// Its bytes or its structure are not those of an Automerge document.
     #[error("the document is damaged")]
-    Damaged(#[from] AutomergeError),
+    Damaged(#[source] Box<AutomergeError>),
     /// It is written in a layout that this program does not know.
     #[error("the document has schema version {found}, this program knows {SCHEMA_VERSION}: update the program")]
     Newer {
@@ -261,6 +261,12 @@ pub enum DocumentError {
         /// The collection looked for.
         collection: &'static str,
     },
+}
+
+impl From<AutomergeError> for DocumentError {
+    fn from(error: AutomergeError) -> Self {
+        Self::Damaged(Box::new(error))
+    }
 }
 
 /// The document as every replica begins it, to be written by `actor` from here on.

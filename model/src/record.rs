@@ -9,7 +9,8 @@ use std::fmt;
 
 use automerge::transaction::Transactable;
 use automerge::{
-    Automerge, ChangeHash, ObjId, ObjType, PatchAction, Prop, ReadDoc, ScalarValue, Value, ValueRef, hydrate,
+    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, PatchAction, Prop, ReadDoc, ScalarValue, Value, ValueRef,
+    hydrate,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +39,7 @@ pub enum RecordError {
     Document(#[from] DocumentError),
     /// Automerge refused the operation.
     #[error("the document refused the operation")]
-    Automerge(#[from] automerge::AutomergeError),
+    Automerge(#[source] Box<AutomergeError>),
     /// The record does not have the fields of its kind. The text names fields and types, never their values.
     #[error("the record {key} of {collection} cannot be read")]
     Fields {
@@ -47,6 +48,12 @@ pub enum RecordError {
         /// Its key.
         key: String,
     },
+}
+
+impl From<AutomergeError> for RecordError {
+    fn from(error: AutomergeError) -> Self {
+        Self::Automerge(Box::new(error))
+    }
 }
 
 /// The records of a collection.

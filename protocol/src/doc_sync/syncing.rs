@@ -1,0 +1,286 @@
+//! Taking messages in, and making them.
+
+use std::collections::HashSet;
+
+use automerge::sync::{Capability, Have, Message, MessageFlags, SyncDoc};
+use automerge::{Automerge, ChangeHash, PatchLog};
+
+use super::{DocSync, Outgoing, Received, Reset, Role, SyncError, has_change};
+use crate::guard::{ChangeSummary, SyncSummary};
+
+/// Hashes remembered one by one as sent: a whole document of 20,000 changes would cost each of a
+/// thousand peers a megabyte.
+const MAX_SENT_HASHES: usize = 4_096;
+
+impl DocSync {
+    /// Takes in a guarded message: `data` is what `summary` was made of. Makes no reply.
+    ///
+    /// # Errors
+    /// [`SyncError`]; the document is unchanged, the connection should be closed.
+    pub fn receive(
+        &mut self,
+        doc: &mut Automerge,
+        summary: &SyncSummary,
+        data: &[u8],
+    ) -> Result<Received, SyncError> {
+        self.receive_log_patches(doc, summary, data, &mut PatchLog::inactive())
+    }
+
+    /// Like [`receive`](Self::receive), with the effects logged for projections.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_log_patches(
+        &mut self,
+        doc: &mut Automerge,
+        summary: &SyncSummary,
+        data: &[u8],
+        patches: &mut PatchLog,
+    ) -> Result<Received, SyncError> {
+        let mut message = Message::decode(data)?;
+        normalise(&mut message);
+        let before = doc.get_heads();
+        let mut received = Received {
+            before: before.clone(),
+            ..Received::default()
+        };
+
+        if summary.has_changes() {
+            if self.may_write() {
+                let news = unknown_changes(doc, summary);
+                let chunks: Vec<u8> = message.changes.iter().flatten().copied().collect();
+                doc.load_incremental_log_patches(&chunks, patches)?;
+                sort_out(doc, news, &mut received);
+            } else {
+                received.refused = Some(self.refuse(&message, summary));
+            }
+        }
+        let after = if summary.has_changes() {
+            doc.get_heads()
+        } else {
+            before.clone()
+        };
+        self.note_peer_heads(&message.heads);
+        self.take_flags(message.flags);
+        self.take_heads(doc, &message.heads, &before, &after, summary.has_changes());
+        let all_known = message.heads.iter().all(|head| has_change(doc, head));
+        self.take_haves(doc, &message, all_known);
+
+        if self.level.is_none() && message.heads == after && self.reset == Reset::NotNeeded {
+            self.level = Some(after.clone());
+        }
+        received.peer_has_all_of_ours = contains_all(&message.heads, &after);
+        received.peer_heads.clone_from(&message.heads);
+        received.after = after;
+        self.state.their_heads = Some(message.heads);
+        self.state.their_have = Some(message.have);
+        self.state.their_need = Some(message.need);
+        Ok(received)
+    }
+
+    fn may_write(&self) -> bool {
+        self.role == Role::Full && !self.state.read_only
+    }
+
+    fn take_flags(&mut self, flags: Option<MessageFlags>) {
+        let Some(flags) = flags else { return };
+        let mut capabilities = vec![Capability::MessageV2];
+        if flags.contains(MessageFlags::SUPPORTS_SYNC_RESET) {
+            capabilities.push(Capability::SyncReset);
+        }
+        self.state.their_capabilities = Some(capabilities);
+        self.state.peer_read_only = flags.contains(MessageFlags::READ_ONLY);
+        if flags.contains(MessageFlags::SYNC_RESET) {
+            self.forget_sent();
+        }
+    }
+
+    fn forget_sent(&mut self) {
+        self.state.sent_hashes.clear();
+        self.unacknowledged.clear();
+        self.level = None;
+    }
+
+    fn take_heads(
+        &mut self,
+        doc: &Automerge,
+        heads: &[ChangeHash],
+        before: &[ChangeHash],
+        after: &[ChangeHash],
+        has_changes: bool,
+    ) {
+        let more_on_its_way = self.acknowledge_batches(heads);
+        self.state.in_flight = more_on_its_way;
+        if before != after {
+            self.state.shared_heads = advanced(before, after, &self.state.shared_heads);
+        }
+        if !has_changes && heads == before {
+            self.state.last_sent_heads = heads.to_vec();
+        }
+        if heads == after {
+            self.state.sent_hashes.clear();
+            self.unacknowledged.clear();
+        }
+        if heads.is_empty() {
+            self.state.last_sent_heads.clear();
+            self.forget_sent();
+        }
+        let known: Vec<ChangeHash> = heads
+            .iter()
+            .filter(|head| has_change(doc, head))
+            .copied()
+            .collect();
+        if known.len() == heads.len() {
+            self.state.shared_heads = known;
+        } else {
+            self.state.shared_heads.extend(known);
+            self.state.shared_heads.sort_unstable();
+            self.state.shared_heads.dedup();
+        }
+    }
+
+    fn take_haves(&mut self, doc: &Automerge, message: &Message, all_heads_known: bool) {
+        let last_sync = message.have.first().map(|have| have.last_sync.as_slice());
+        let known = last_sync
+            .unwrap_or_default()
+            .iter()
+            .all(|hash| has_change(doc, hash));
+        self.reset = if known {
+            Reset::NotNeeded
+        } else {
+            Reset::Needed
+        };
+        // What it asks for, or knows and we do not, has to be answered by a message of its own.
+        if !known || !all_heads_known || !message.need.is_empty() {
+            self.level = None;
+            self.state.in_flight = false;
+        }
+    }
+
+    /// The next message for this peer, if there is something to say. It must be sent. To be called
+    /// after what was received is durable, and after local changes.
+    pub fn generate(&mut self, doc: &Automerge) -> Option<Outgoing> {
+        let our_heads = doc.get_heads();
+        if !self.revive_for(&our_heads) || self.is_quiet(&our_heads) {
+            return None;
+        }
+        if !self.state.have_responded {
+            // A saved state may know of changes that a restored document lacks.
+            self.state.shared_heads.retain(|head| has_change(doc, head));
+        }
+        for batch in self.unacknowledged.drain(..) {
+            self.state.sent_hashes.extend(batch.hashes.iter().copied());
+        }
+        if self.options.plain_uploads && self.state.needs_reset {
+            // The reset would travel in flags that we do not send; empty heads say the same.
+            if let Some(capabilities) = &mut self.state.their_capabilities {
+                capabilities.retain(|capability| *capability != Capability::SyncReset);
+            }
+        }
+        let knows_theirs = self.state.their_have.is_some() && self.state.their_need.is_some();
+        let mut message = doc.generate_sync_message(&mut self.state)?;
+        if self.reset == Reset::Needed {
+            self.reset = Reset::Sent;
+            self.level = None;
+        } else {
+            self.level = knows_theirs.then(|| our_heads.clone());
+            self.bound_sent_hashes(&our_heads);
+        }
+        if !self.sends_flags() {
+            message.flags = None;
+        }
+        let kind = self.outgoing_kind(&our_heads);
+        Some(Outgoing {
+            data: message.encode(),
+            kind,
+        })
+    }
+
+    /// After everything was sent, "since our heads" says the same as a long list of what was sent.
+    fn bound_sent_hashes(&mut self, our_heads: &[ChangeHash]) {
+        if self.state.sent_hashes.len() <= MAX_SENT_HASHES {
+            return;
+        }
+        self.state.sent_hashes.clear();
+        let have = Have {
+            last_sync: our_heads.to_vec(),
+            ..Have::default()
+        };
+        self.state.their_have = Some(vec![have]);
+        self.state.their_need = Some(Vec::new());
+    }
+
+    /// The cases in which Automerge would find, at some cost, that there is nothing to say.
+    fn is_quiet(&self, our_heads: &[ChangeHash]) -> bool {
+        let state = &self.state;
+        match self.reset {
+            Reset::Needed => return false,
+            Reset::Sent => return true,
+            Reset::NotNeeded => {}
+        }
+        let said = state.have_responded && state.last_sent_heads == our_heads;
+        let equal = state.their_heads.as_deref() == Some(our_heads);
+        let asked = state
+            .their_need
+            .as_ref()
+            .is_some_and(|need| !need.is_empty());
+        said && (state.in_flight || (equal && !asked))
+    }
+
+    /// Flags announce V2, which a peer with plain uploads shall not use. Once it is refused, it
+    /// uploads nothing if it understands the flag that says so.
+    fn sends_flags(&self) -> bool {
+        let understands_read_only = self
+            .state
+            .their_capabilities
+            .as_ref()
+            .is_some_and(|capabilities| capabilities.contains(&Capability::SyncReset));
+        !self.options.plain_uploads || (self.state.read_only && understands_read_only)
+    }
+}
+
+/// Automerge expects sorted lists (and asserts it in debug builds); peers need not send them so.
+fn normalise(message: &mut Message) {
+    let lists = [&mut message.heads, &mut message.need];
+    let last_syncs = message.have.iter_mut().map(|have| &mut have.last_sync);
+    for list in lists.into_iter().chain(last_syncs) {
+        list.sort_unstable();
+        list.dedup();
+    }
+}
+
+fn unknown_changes<'s>(doc: &Automerge, summary: &'s SyncSummary) -> Vec<&'s ChangeSummary> {
+    summary
+        .changes()
+        .iter()
+        .filter(|change| !has_change(doc, &change.hash))
+        .collect()
+}
+
+/// Automerge says neither which changes it applied nor which it dropped.
+fn sort_out(doc: &Automerge, news: Vec<&ChangeSummary>, received: &mut Received) {
+    let mut seen = HashSet::new();
+    for change in news {
+        if !seen.insert(change.hash) {
+            continue;
+        }
+        if has_change(doc, &change.hash) {
+            received.applied.push(change.hash);
+        } else if change.deps.iter().all(|dep| has_change(doc, dep)) {
+            received.dropped.push(change.hash);
+        } else {
+            received.pending.push(change.hash);
+        }
+    }
+}
+
+/// The shared heads after changes came in: new heads, and old shared ones that still are heads.
+fn advanced(before: &[ChangeHash], after: &[ChangeHash], shared: &[ChangeHash]) -> Vec<ChangeHash> {
+    let stays = |head: &&ChangeHash| !before.contains(head) || shared.contains(head);
+    after.iter().filter(stays).copied().collect()
+}
+
+/// Both sorted.
+fn contains_all(heads: &[ChangeHash], wanted: &[ChangeHash]) -> bool {
+    wanted.iter().all(|hash| heads.binary_search(hash).is_ok())
+}

@@ -1,0 +1,231 @@
+//! What a document's owner knows about changes before they are applied.
+//!
+//! Two attacks cannot be seen in the bytes alone. Changes whose dependencies nobody has ("orphans")
+//! wait in Automerge's queue, are saved and loaded again for ever, and move no heads: so how many may
+//! wait is bounded. And Automerge 0.12 asserts that each change of an actor follows its previous one
+//! (`src/change_graph.rs`, `add_changes`): a gap is a panic, so it is refused here, and so are
+//! operation numbers used twice.
+//!
+//! One ledger per open document, shared by all peers.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use automerge::{Automerge, ChangeHash, ReadDoc};
+
+use crate::doc_sync::has_change;
+use crate::guard::{ChangeSummary, DocumentSize, GuardError};
+
+/// How much may wait for changes that are not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingLimits {
+    /// Changes.
+    pub max_changes: usize,
+    /// Bytes of their chunks.
+    pub max_bytes: usize,
+}
+
+impl Default for PendingLimits {
+    /// 1,000 changes, 1 MiB. A Bloom filter's false positives leave some 1 % waiting for a round
+    /// trip, so a message of 5,000 changes may leave some behind.
+    fn default() -> Self {
+        Self {
+            max_changes: 1_000,
+            max_bytes: 1 << 20,
+        }
+    }
+}
+
+/// What an actor used last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    seq: u64,
+    op: u64,
+}
+
+/// A change that waits.
+#[derive(Clone, Debug)]
+struct Orphan {
+    hash: ChangeHash,
+    actor: Vec<u8>,
+    seq: u64,
+    start_op: u64,
+    ops: u64,
+    deps: Vec<ChangeHash>,
+    bytes: usize,
+}
+
+impl Orphan {
+    fn of(change: &ChangeSummary) -> Self {
+        Self {
+            hash: change.hash,
+            actor: change.actor.clone(),
+            seq: change.seq,
+            start_op: change.start_op,
+            ops: change.ops,
+            deps: change.deps.clone(),
+            bytes: change.range.len(),
+        }
+    }
+}
+
+/// What is known of one document's authors and waiting changes. See the [module](self).
+#[derive(Clone, Debug, Default)]
+pub struct DocLedger {
+    limits: PendingLimits,
+    heads: Vec<ChangeHash>,
+    last: HashMap<Vec<u8>, Last>,
+    /// In the order in which they came, which is the order of Automerge's queue.
+    orphans: Vec<Orphan>,
+    stored_changes: u64,
+}
+
+impl DocLedger {
+    /// Reads the document's history once, which costs in proportion to its changes.
+    #[must_use]
+    pub fn read(doc: &Automerge, limits: PendingLimits) -> Self {
+        let mut ledger = Self {
+            limits,
+            ..Self::default()
+        };
+        ledger.refresh(doc);
+        ledger
+    }
+
+    /// How big the document is, for the guard.
+    #[must_use]
+    pub const fn size(&self) -> DocumentSize {
+        DocumentSize {
+            stored_changes: self.stored_changes,
+        }
+    }
+
+    /// How many changes wait.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.orphans.len()
+    }
+
+    /// Notes what the document got since the last time, in proportion to that.
+    pub fn refresh(&mut self, doc: &Automerge) {
+        let heads = doc.get_heads();
+        if heads == self.heads {
+            return;
+        }
+        for change in doc.get_changes_meta(&self.heads) {
+            let last = self
+                .last
+                .entry(change.actor.to_bytes().to_vec())
+                .or_default();
+            last.seq = last.seq.max(change.seq);
+            last.op = last.op.max(change.max_op);
+        }
+        self.heads = heads;
+        self.stored_changes = doc.stats().num_changes;
+        self.orphans.retain(|orphan| !has_change(doc, &orphan.hash));
+    }
+
+    /// Judges changes that are about to be applied, and notes those that will wait. Call it only
+    /// when they are going to be applied: refused ones must not be noted.
+    ///
+    /// # Errors
+    /// [`GuardError::Orphans`] when too many would wait, [`GuardError::Sequence`] when an author's
+    /// change does not follow its previous one. Nothing is noted then.
+    pub fn admit(&mut self, doc: &Automerge, changes: &[ChangeSummary]) -> Result<(), GuardError> {
+        self.refresh(doc);
+        let mut queue = self.orphans.clone();
+        let mut queued: HashSet<ChangeHash> = queue.iter().map(|orphan| orphan.hash).collect();
+        for change in changes {
+            if !has_change(doc, &change.hash) && queued.insert(change.hash) {
+                queue.push(Orphan::of(change));
+            }
+        }
+        let ready = ready_in_order(doc, &queue);
+        self.check_sequences(&queue, &ready)?;
+        let ready: HashSet<usize> = ready.into_iter().collect();
+        let mut at = 0..queue.len();
+        queue.retain(|_| at.next().is_some_and(|at| !ready.contains(&at)));
+        self.check_pending(&queue)?;
+        self.orphans = queue;
+        Ok(())
+    }
+
+    /// Each change must carry the number after its author's last one, and new operation numbers.
+    fn check_sequences(&self, queue: &[Orphan], ready: &[usize]) -> Result<(), GuardError> {
+        let mut last: HashMap<&[u8], Last> = HashMap::new();
+        for change in ready.iter().filter_map(|at| queue.get(*at)) {
+            let stored = self.last.get(&change.actor).copied().unwrap_or_default();
+            let last = last.entry(&change.actor).or_insert(stored);
+            if change.seq != last.seq.saturating_add(1) {
+                let what = "the sequence number of a change";
+                return Err(GuardError::Sequence {
+                    what,
+                    value: change.seq,
+                });
+            }
+            if change.start_op <= last.op {
+                let what = "the start operation of a change";
+                return Err(GuardError::Sequence {
+                    what,
+                    value: change.start_op,
+                });
+            }
+            let max_op = change.start_op.saturating_add(change.ops).saturating_sub(1);
+            *last = Last {
+                seq: change.seq,
+                op: max_op,
+            };
+        }
+        Ok(())
+    }
+
+    fn check_pending(&self, waiting: &[Orphan]) -> Result<(), GuardError> {
+        let bytes: usize = waiting.iter().map(|orphan| orphan.bytes).sum();
+        let over = waiting.len() > self.limits.max_changes || bytes > self.limits.max_bytes;
+        // What waits already was let in; a message that adds nothing to it is no offence.
+        if over && waiting.len() > self.orphans.len() {
+            let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+            let (orphans, limit) = (count(waiting.len()), count(self.limits.max_changes));
+            return Err(GuardError::Orphans { orphans, limit });
+        }
+        Ok(())
+    }
+}
+
+/// Which of the queue can be applied, in the very order in which Automerge applies them (0.12
+/// `src/change_queue.rs`): sequence numbers are checked along it.
+fn ready_in_order(doc: &Automerge, queue: &[Orphan]) -> Vec<usize> {
+    let mut unsatisfied = vec![0_usize; queue.len()];
+    let mut waiting_on: HashMap<ChangeHash, Vec<usize>> = HashMap::new();
+    for ((at, change), missing) in queue.iter().enumerate().zip(&mut unsatisfied) {
+        for dep in change.deps.iter().filter(|dep| !has_change(doc, dep)) {
+            *missing = missing.saturating_add(1);
+            waiting_on.entry(*dep).or_default().push(at);
+        }
+    }
+    let none_missing = |(at, missing): (usize, &usize)| (*missing == 0).then_some(at);
+    let mut open: VecDeque<usize> = unsatisfied
+        .iter()
+        .enumerate()
+        .filter_map(none_missing)
+        .collect();
+    let mut order = Vec::new();
+    while let Some(at) = open.pop_front() {
+        order.push(at);
+        let Some(change) = queue.get(at) else {
+            continue;
+        };
+        for dependent in waiting_on.remove(&change.hash).unwrap_or_default() {
+            let Some(missing) = unsatisfied.get_mut(dependent) else {
+                continue;
+            };
+            *missing = missing.saturating_sub(1);
+            if *missing == 0 {
+                open.push_back(dependent);
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests;
