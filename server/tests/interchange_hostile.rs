@@ -53,6 +53,12 @@ fn hostile_xml_is_refused_by_a_clear_code() {
         (deep, "import_too_deep"),
         (around(&format!("<event>{}</event>", "<a/>".repeat(200_000))), "import_too_large"),
         (around(&EVENT.repeat(1_001)), "import_too_large"),
+        (
+            around(&format!("<event>{}</event>", "<persons><person>a</person></persons>".repeat(1_001))),
+            "import_too_large",
+        ),
+        (format!("<schedule>{}</schedule>", "<day/>".repeat(10_001)), "import_too_large"),
+        (around(&(0..1_001).map(|name| format!("<room name='{name}'/>")).collect::<String>()), "import_too_large"),
         ("<html><body>Please log in</body></html>".to_owned(), "import_wrong_kind"),
         ("<feed/>".to_owned(), "import_wrong_kind"),
         ("{\"schedule\": {}}".to_owned(), "import_wrong_kind"),

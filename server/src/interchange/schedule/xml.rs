@@ -22,9 +22,10 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
     while let Some(step) = tree.next()? {
         match step {
             tree::Step::Enter(path, attributes) => reader.enter(&path, &attributes),
-            tree::Step::Record(path, element) => reader.record(&path, element)?,
+            tree::Step::Record(path, element) => reader.record(&path, element),
             tree::Step::Instruction(content) => reader.schedule.supplement = Some(content),
         }
+        reader.schedule.bound(&context.limits)?;
     }
     if reader.schedule.conference.is_empty() && !reader.seen_event {
         return Err(ImportError::Incomplete { what: "conference and no event", kind: "schedule.xml" });
@@ -92,7 +93,7 @@ impl Reader<'_> {
         }
     }
 
-    fn record(&mut self, path: &[String], element: Element) -> Result<(), ImportError> {
+    fn record(&mut self, path: &[String], element: Element) {
         let parents: Vec<&str> = path.iter().map(String::as_str).collect();
         match (parents.as_slice(), element.name.as_str()) {
             (["schedule", "conference"] | ["schedule", "tracks"], "track") => {
@@ -104,13 +105,8 @@ impl Reader<'_> {
             (["schedule", "persons"], "person") => self.schedule.persons.push(person(&element)),
             (["schedule", "day"] | ["schedule", "day", "room"], "event") => {
                 self.seen_event = true;
-                let limit = self.context.limits.sessions;
-                if self.schedule.sessions.len() >= limit {
-                    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-                    return Err(ImportError::TooLarge { what: "sessions", limit });
-                }
                 let session = self.event(&element, parents.len() == 3);
-                self.schedule.sessions.push(session);
+                self.schedule.session(session);
             }
             (["schedule"], "generator") => {}
             _ => {
@@ -119,7 +115,6 @@ impl Reader<'_> {
                 self.schedule.notes.add("element_ignored", place, detail);
             }
         }
-        Ok(())
     }
 
     fn conference(&mut self, element: &Element) {
