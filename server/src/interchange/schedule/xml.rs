@@ -16,8 +16,7 @@ mod tree;
 pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportError> {
     let text = decode(bytes)?;
     refuse_control_characters(&text)?;
-    let mut reader =
-        Reader { context, schedule: Schedule::default(), day: String::new(), room: None, seen_event: false };
+    let mut reader = Reader::default();
     let mut tree = Tree::new(&text, context.limits.depth);
     while let Some(step) = tree.next()? {
         match step {
@@ -53,15 +52,15 @@ fn decode(bytes: &[u8]) -> Result<String, ImportError> {
     }
 }
 
-struct Reader<'a> {
-    context: &'a ReadContext,
+#[derive(Default)]
+struct Reader {
     schedule: Schedule,
     day: String,
     room: Option<usize>,
     seen_event: bool,
 }
 
-impl Reader<'_> {
+impl Reader {
     fn enter(&mut self, path: &[String], attributes: &[(String, String)]) {
         let attribute = |name: &str| {
             attributes.iter().find(|(key, _)| key == name).map(|(_, value)| clean(value)).unwrap_or_default()
