@@ -217,10 +217,10 @@ fn violations(schema: &Value, root: &Value, value: &Value, path: &str, found: &m
             found.push(format!("{path}: no {format}"));
         }
     }
-    if let (Some(text), Some(pattern)) = (value.as_str(), schema["pattern"].as_str()) {
-        if !matches_pattern(pattern, text) {
-            found.push(format!("{path}: {text:?} is not {pattern}"));
-        }
+    if let (Some(text), Some(pattern)) = (value.as_str(), schema["pattern"].as_str())
+        && !matches_pattern(pattern, text)
+    {
+        found.push(format!("{path}: {text:?} is not {pattern}"));
     }
     if let Some(allowed) = schema["enum"].as_array()
         && !allowed.contains(value)
