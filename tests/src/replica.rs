@@ -7,6 +7,7 @@ use automerge::{ActorId, ChangeHash};
 use muster_client_core::driver::Driver;
 use muster_client_core::store::sqlite::SqliteStore;
 use muster_client_native::{Client, ClientError};
+use muster_model::access::Role;
 use muster_model::attendee::Attendee;
 use muster_model::document::{self, DocKind, DocRef, DocumentError};
 use muster_model::fact::{self, Fact};
@@ -55,10 +56,16 @@ pub enum ReplicaError {
 /// The kinds of document that hold facts.
 pub const FACT_KINDS: [DocKind; 3] = [DocKind::Checkins, DocKind::Rooms, DocKind::Arrivals];
 
+/// The heads of documents, sorted.
+pub type Heads = BTreeMap<DocRef, Vec<ChangeHash>>;
+
+/// Nothing is written here, so any actor will do.
+fn reader() -> ActorId {
+    DeviceId::from_random([0; 8]).actor([0; 8])
+}
+
 fn load(bytes: &[u8]) -> Result<automerge::Automerge, DocumentError> {
-    // Nothing is written here, so any actor will do.
-    let actor: ActorId = DeviceId::from_random([0; 8]).actor([0; 8]);
-    document::load(bytes, actor)
+    document::load(bytes, reader())
 }
 
 impl Replica {
@@ -96,13 +103,33 @@ impl Replica {
     ///
     /// # Errors
     /// If a document does not read.
-    pub fn heads(&self) -> Result<BTreeMap<DocRef, Vec<ChangeHash>>, ReplicaError> {
+    pub fn heads(&self) -> Result<Heads, ReplicaError> {
         let sorted = |(document, bytes): (&DocRef, &Vec<u8>)| {
             let mut heads = load(bytes)?.get_heads();
             heads.sort_unstable();
             Ok((*document, heads))
         };
         self.documents.iter().map(sorted).collect()
+    }
+
+    /// Whether a phone's heads are this server's in every document that the phone holds, and it holds every one that it may
+    /// read. A document that nobody has written to yet is on no server's disk: a phone holds its beginning.
+    ///
+    /// # Errors
+    /// If a document does not read.
+    pub fn agrees_with(&self, event: EventId, role: Role, phone: &Heads) -> Result<bool, ReplicaError> {
+        let mut server = self.heads()?;
+        server.retain(|document, _| role.access(document).may_read());
+        for (document, heads) in phone {
+            let expected = match server.remove(document) {
+                Some(expected) => expected,
+                None => document::create(event, document, reader())?.get_heads(),
+            };
+            if expected != *heads {
+                return Ok(false);
+            }
+        }
+        Ok(server.is_empty())
     }
 
     /// How many records of the main kinds there are.

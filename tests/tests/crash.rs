@@ -1,7 +1,5 @@
 //! A hundred deaths of the server and a hundred of phones, under load: nothing that was acknowledged or shown is lost.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by panicking")]
-
 use std::path::PathBuf;
 
 use muster_tests::crash::{Options, run};

@@ -1,6 +1,5 @@
 //! The day: the server starts, phones enrol, the network goes, people come, the network is back.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -149,17 +148,12 @@ pub(super) async fn run(options: &Options, folder: &Path, screen: &Screen) -> Re
     let server = field.stage.replica().await?;
     let mut phones = Vec::new();
     for phone in &field.phones {
-        phones.push(Replica::of_phone(&phone.client, documents(&server, phone_role())).await?);
+        phones.push(Replica::of_phone(&phone.client, documents(phone).await?).await?);
     }
     let found = audit(field.stage.event, &done, &server, &phones)?;
     let outcome = outcome(&field, &found, &server, started).await?;
     tour::together(&field, &found, screen).await?;
     Ok((outcome, field))
-}
-
-/// The phones of the demo are staff's.
-fn phone_role() -> Role {
-    Role::Staff
 }
 
 async fn set_up(options: &Options, folder: &Path, screen: &Screen) -> Result<Field, DemoError> {
@@ -216,9 +210,9 @@ async fn checkpoint(field: &Field) -> Result<CheckpointId, DemoError> {
     Ok(checkpoints.first().ok_or(DemoError::NoCheckpoint)?.id)
 }
 
-/// The documents of the server that a role may read.
-fn documents(server: &Replica, role: Role) -> Vec<DocRef> {
-    server.documents.keys().filter(|document| role.access(document).may_read()).copied().collect()
+/// The documents that a phone holds.
+async fn documents(phone: &Phone) -> Result<Vec<DocRef>, DemoError> {
+    Ok(phone.client.read(|core, now| core.heads(now)).await?.into_keys().collect())
 }
 
 /// The phones carry out their orders, all at the same time.
@@ -290,12 +284,11 @@ async fn level(field: &Field) -> Result<bool, DemoError> {
     if heads.iter().any(|heads_of_one| Some(heads_of_one) != heads.first()) {
         return Ok(false);
     }
-    let server = field.stage.replica().await?.heads()?;
-    let read = |(document, _): &(&DocRef, _)| phone_role().access(document).may_read();
-    let server: BTreeMap<_, _> = server.iter().filter(read).collect();
-    Ok(heads.first().is_some_and(|phone| {
-        server.len() == phone.len() && server.iter().all(|(document, heads)| phone.get(document) == Some(*heads))
-    }))
+    let server = field.stage.replica().await?;
+    match heads.first() {
+        Some(phone) => Ok(server.agrees_with(field.stage.event, Role::Staff, phone)?),
+        None => Err(DemoError::NoPhones),
+    }
 }
 
 async fn outcome(field: &Field, found: &Audit, server: &Replica, started: Instant) -> Result<Outcome, DemoError> {

@@ -9,7 +9,7 @@ const STARTED_BEFORE: SignedDuration = SignedDuration::from_mins(100);
 
 /// The schedule (schedule.xml) with all its dates moved. A file without dates of sessions stays as it is.
 #[must_use]
-pub fn moved_to(now: &Zoned, schedule: &str) -> String {
+pub(super) fn moved_to(now: &Zoned, schedule: &str) -> String {
     let Some(first) = texts(schedule, "<date>", "</date>").filter_map(|date| date.parse::<Timestamp>().ok()).min()
     else {
         return schedule.to_owned();
