@@ -68,7 +68,7 @@ impl GuardLimits {
             max_changes: 5_000,
             max_ops_per_change: 20_000,
             max_ops: 200_000,
-            max_inflated_bytes: 8 << 20,
+            max_inflated_bytes: 4 << 20,
             max_inflate_ratio: 64,
             max_text_bytes: 8 << 20,
             max_actors: 10_000,

@@ -3,7 +3,8 @@
 //! Two attacks cannot be seen in the bytes alone. Changes whose dependencies nobody has ("orphans")
 //! wait in Automerge's queue, are saved and loaded again for ever, and move no heads: so how many may
 //! wait is bounded. And Automerge 0.12 asserts that each change of an actor follows its previous one
-//! (`src/change_graph.rs`, `add_changes`): a gap is a panic, so it is refused here.
+//! (`src/change_graph.rs`, `add_changes`): a gap is a panic, so it is refused here, and so are
+//! operation numbers used twice.
 //!
 //! One ledger per open document, shared by all peers.
 
@@ -34,12 +35,21 @@ impl Default for PendingLimits {
     }
 }
 
+/// What an actor used last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    seq: u64,
+    op: u64,
+}
+
 /// A change that waits.
 #[derive(Clone, Debug)]
 struct Orphan {
     hash: ChangeHash,
     actor: Vec<u8>,
     seq: u64,
+    start_op: u64,
+    ops: u64,
     deps: Vec<ChangeHash>,
     bytes: usize,
 }
@@ -50,6 +60,8 @@ impl Orphan {
             hash: change.hash,
             actor: change.actor.clone(),
             seq: change.seq,
+            start_op: change.start_op,
+            ops: change.ops,
             deps: change.deps.clone(),
             bytes: change.range.len(),
         }
@@ -61,7 +73,7 @@ impl Orphan {
 pub struct DocLedger {
     limits: PendingLimits,
     heads: Vec<ChangeHash>,
-    last_seq: HashMap<Vec<u8>, u64>,
+    last: HashMap<Vec<u8>, Last>,
     /// In the order in which they came, which is the order of Automerge's queue.
     orphans: Vec<Orphan>,
     stored_changes: u64,
@@ -101,10 +113,11 @@ impl DocLedger {
         }
         for change in doc.get_changes_meta(&self.heads) {
             let last = self
-                .last_seq
+                .last
                 .entry(change.actor.to_bytes().to_vec())
                 .or_default();
-            *last = (*last).max(change.seq);
+            last.seq = last.seq.max(change.seq);
+            last.op = last.op.max(change.max_op);
         }
         self.heads = heads;
         self.stored_changes = doc.stats().num_changes;
@@ -136,24 +149,31 @@ impl DocLedger {
         Ok(())
     }
 
-    /// Each change must carry the number after its author's last one.
+    /// Each change must carry the number after its author's last one, and new operation numbers.
     fn check_sequences(&self, queue: &[Orphan], ready: &[usize]) -> Result<(), GuardError> {
-        let mut last: HashMap<&[u8], u64> = HashMap::new();
+        let mut last: HashMap<&[u8], Last> = HashMap::new();
         for change in ready.iter().filter_map(|at| queue.get(*at)) {
-            let stored = self
-                .last_seq
-                .get(&change.actor)
-                .copied()
-                .unwrap_or_default();
+            let stored = self.last.get(&change.actor).copied().unwrap_or_default();
             let last = last.entry(&change.actor).or_insert(stored);
-            if change.seq != last.saturating_add(1) {
+            if change.seq != last.seq.saturating_add(1) {
                 let what = "the sequence number of a change";
                 return Err(GuardError::Sequence {
                     what,
                     value: change.seq,
                 });
             }
-            *last = change.seq;
+            if change.start_op <= last.op {
+                let what = "the start operation of a change";
+                return Err(GuardError::Sequence {
+                    what,
+                    value: change.start_op,
+                });
+            }
+            let max_op = change.start_op.saturating_add(change.ops).saturating_sub(1);
+            *last = Last {
+                seq: change.seq,
+                op: max_op,
+            };
         }
         Ok(())
     }

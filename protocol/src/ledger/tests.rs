@@ -1,1 +1,77 @@
+use automerge::transaction::Transactable;
+use automerge::{ActorId, Automerge, ROOT, ReadDoc};
 
+use super::*;
+use crate::guard::{GuardLimits, check_chunks};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the random actor is replaced at once"
+)]
+fn document(actor: &str) -> Automerge {
+    Automerge::new().with_actor(ActorId::from(actor.as_bytes()))
+}
+
+fn edit(doc: &mut Automerge, key: &str) {
+    doc.transact::<_, _, automerge::AutomergeError>(|tx| tx.put(ROOT, key, key))
+        .unwrap();
+}
+
+fn summaries(bytes: &[u8]) -> Vec<ChangeSummary> {
+    check_chunks(bytes, &GuardLimits::phone()).unwrap().changes
+}
+
+#[test]
+fn real_work_is_admitted_in_any_order_and_waiting_changes_are_forgotten_once_applied() {
+    let mut author = document("author");
+    for i in 0..10 {
+        edit(&mut author, &i.to_string());
+    }
+    let chunks: Vec<Vec<u8>> = author
+        .get_changes(&[])
+        .iter()
+        .map(|c| c.raw_bytes().to_vec())
+        .collect();
+    let mut doc = document("server");
+    let mut ledger = DocLedger::read(&doc, PendingLimits::default());
+    let late = chunks[1..].concat();
+    ledger.admit(&doc, &summaries(&late)).unwrap();
+    doc.load_incremental(&late).unwrap();
+    assert_eq!((ledger.pending(), doc.stats().num_changes), (9, 0));
+    ledger.admit(&doc, &summaries(&chunks[0])).unwrap();
+    doc.load_incremental(&chunks[0]).unwrap();
+    ledger.refresh(&doc);
+    assert_eq!((ledger.pending(), ledger.size().stored_changes), (0, 10));
+    assert_eq!(doc.get_heads(), author.get_heads());
+    ledger
+        .admit(&doc, &summaries(&late))
+        .expect("what is there already is no offence");
+}
+
+#[test]
+fn local_work_between_two_messages_is_noticed() {
+    let mut doc = document("server");
+    let mut ledger = DocLedger::read(&doc, PendingLimits::default());
+    edit(&mut doc, "local");
+    let mut other = document("phone");
+    other.merge(&mut doc).unwrap();
+    edit(&mut other, "a");
+    let change = other.get_changes(&doc.get_heads())[0].raw_bytes().to_vec();
+    ledger.admit(&doc, &summaries(&change)).unwrap();
+    assert_eq!((ledger.pending(), ledger.size().stored_changes), (0, 1));
+}
+
+#[test]
+fn two_devices_with_one_actor_are_noticed() {
+    let mut first = document("cloned");
+    let mut second = document("cloned");
+    edit(&mut first, "a");
+    edit(&mut second, "b");
+    let mut ledger = DocLedger::read(&first, PendingLimits::default());
+    let change = second.get_changes(&[])[0].raw_bytes().to_vec();
+    let error = ledger.admit(&first, &summaries(&change)).unwrap_err();
+    assert!(
+        matches!(error, GuardError::Sequence { value: 1, .. }),
+        "{error}"
+    );
+}
