@@ -37,6 +37,8 @@ use bookkeeping::Bookkeeping;
 pub(crate) use cx::Cx;
 use jobs::Job;
 use links::{Link, LinkKind, ServerState};
+#[cfg(test)]
+pub(crate) use receive::wire_id;
 use views::{EventView, ProgramView, RoomsView};
 
 /// What is to be done about an event: commit the batch, then let the effects out and give the answer.
@@ -48,8 +50,23 @@ pub struct Output {
     pub effects: Vec<Effect>,
     /// To be given to whoever asked, when it is.
     pub answer: Answer,
-    /// The documents whose copies in memory hold what the batch persists.
-    pub touched: BTreeSet<DocRef>,
+    /// What memory holds that is true only when it is.
+    pub touched: Touched,
+}
+
+/// What memory holds that is true only when a batch is committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Documents that hold what the batch persists.
+    pub docs: BTreeSet<DocRef>,
+    /// Links whose other side was listened to or is to be spoken to.
+    pub links: BTreeSet<LinkId>,
+}
+
+impl Touched {
+    fn is_empty(&self) -> bool {
+        self.docs.is_empty() && self.links.is_empty()
+    }
 }
 
 /// The last answer to a scan, for scanners that emit twice.
@@ -113,8 +130,11 @@ impl Engine {
             Ok(answer) => Ok(cx.into_output(answer)),
             Err(error) => {
                 let touched = std::mem::take(&mut cx.touched);
+                let began = !cx.batch.is_empty() || !touched.is_empty();
                 drop(cx);
-                self.forget(&touched, now, rng);
+                if began {
+                    self.forget(&touched, now, rng);
+                }
                 Err(error)
             }
         }
@@ -155,24 +175,22 @@ impl Engine {
     }
 
     /// Drops what memory holds of a batch that was not committed. Documents, views and bookkeeping are read from the store
-    /// again; links that were about to speak of these documents are closed, since a message that was made and not sent
-    /// would leave both sides waiting.
-    pub fn forget(&mut self, touched: &BTreeSet<DocRef>, now: Timestamp, rng: &mut dyn RngCore) {
+    /// again; the links are closed, since a message that was heard and not answered, or made and not sent, would leave both
+    /// sides waiting.
+    pub fn forget(&mut self, touched: &Touched, now: Timestamp, rng: &mut dyn RngCore) {
         self.book = None;
         // The numbers of this session's changes may be on the disk after all: never use them twice.
         self.session = None;
-        for doc in touched {
+        for doc in &touched.docs {
             self.docs.remove(doc);
         }
         (self.event, self.program, self.rooms) = (None, None, None);
         self.last_scans.clear();
         self.jobs.clear();
         self.jobs_known = false;
-        let concerned = |link: &Link| touched.iter().any(|doc| link.docs.contains_key(doc));
-        let links: Vec<LinkId> = self.links.iter().filter(|(_, link)| concerned(link)).map(|(id, _)| *id).collect();
-        for link in links {
-            self.recovery.push(Effect::Disconnect { link });
-            self.drop_link(link, now, rng, &DownReason::Closed);
+        for link in &touched.links {
+            self.recovery.push(Effect::Disconnect { link: *link });
+            self.drop_link(*link, now, rng, &DownReason::Closed);
         }
         self.wake_at = Some(now);
         self.recovery.push(Effect::WakeAt(now));

@@ -8,6 +8,8 @@
 mod dump;
 pub mod memory;
 pub mod sqlite;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 #[cfg(test)]
 mod contract;

@@ -160,17 +160,19 @@ impl Engine {
         Ok(())
     }
 
-    /// The next number of a fact, used up with this batch.
-    pub(super) fn next_fact(&mut self, cx: &mut Cx<'_>) -> Result<u64, EngineError> {
-        let book = self.book_mut()?;
-        let next = book.fact_counter.checked_add(1).ok_or(EngineError::OutOfRange { what: "the fact counter" })?;
-        book.fact_counter = next;
-        put_meta(cx, COUNTER, &next)?;
-        Ok(next)
+    /// A fact of this number is written with this batch.
+    pub(super) fn use_up_counter(&mut self, cx: &mut Cx<'_>, counter: u64) -> Result<(), EngineError> {
+        self.book_mut()?.fact_counter = counter;
+        put_meta(cx, COUNTER, &counter)
     }
 }
 
 impl Bookkeeping {
+    /// The number of the next fact.
+    pub(super) fn next_counter(&self) -> Result<u64, EngineError> {
+        self.fact_counter.checked_add(1).ok_or(EngineError::OutOfRange { what: "the fact counter" })
+    }
+
     /// Who acts with this device.
     pub(crate) fn by(&self) -> String {
         let name = || self.identity.as_ref().map(|identity| identity.device_name.clone());

@@ -6,7 +6,7 @@ use muster_model::document::DocRef;
 use muster_model::time::Timestamp;
 use rand::RngCore;
 
-use super::Output;
+use super::{Output, Touched};
 use crate::command::Answer;
 use crate::event::{Effect, Topic};
 use crate::projection::Projections;
@@ -20,8 +20,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) projections: Projections<'a>,
     pub(crate) batch: WriteBatch,
     pub(crate) effects: Vec<Effect>,
-    /// Documents whose copies in memory differ from the store until the batch is committed.
-    pub(crate) touched: BTreeSet<DocRef>,
+    /// What memory holds that is true only when the batch is committed.
+    pub(crate) touched: Touched,
     /// Documents about which peers may be owed a message.
     pub(crate) speak: BTreeSet<DocRef>,
     pub(crate) topics: BTreeSet<Topic>,
@@ -36,7 +36,7 @@ impl<'a> Cx<'a> {
             projections: Projections::new(store),
             batch: WriteBatch::default(),
             effects: Vec::new(),
-            touched: BTreeSet::new(),
+            touched: Touched::default(),
             speak: BTreeSet::new(),
             topics: BTreeSet::new(),
         }

@@ -59,14 +59,16 @@ impl Engine {
     /// Appends a fact to a document, with all that belongs to it: chunk, outbox, projections, peers.
     pub(super) fn append(&mut self, cx: &mut Cx<'_>, doc: DocRef, body: FactBody) -> Result<FactId, EngineError> {
         self.check_may_write(cx, &doc)?;
-        self.begin(cx, doc)?;
-        let counter = self.next_fact(cx)?;
         let (book, identity) = self.book(cx)?;
-        let id = FactId { device: identity.device, counter };
+        let id = FactId { device: identity.device, counter: book.next_counter()? };
         let fact = Fact { id, at: cx.now, skew: book.skew_at(cx.now), by: book.by(), body };
         let servers: Vec<_> = book.servers.keys().cloned().collect();
+        // A note that is too long is found out before anything is begun.
+        fact.to_json()?;
+        self.begin(cx, doc)?;
+        self.use_up_counter(cx, id.counter)?;
         let seconds = cx.now.ms().div_euclid(1000);
-        cx.touched.insert(doc);
+        cx.touched.docs.insert(doc);
         cx.speak.insert(doc);
         let am = self.doc(cx, doc)?;
         let mut transaction = am.transaction();
@@ -93,7 +95,7 @@ impl Engine {
         }
         *am = document::create(event, &doc, actor).map_err(damaged)?;
         let genesis = am.save_after(&[]);
-        cx.touched.insert(doc);
+        cx.touched.docs.insert(doc);
         cx.write(Write::AppendChunk(doc, genesis));
         Ok(())
     }

@@ -144,12 +144,14 @@ impl Engine {
         {
             state.phase = Phase::Open { link };
         }
+        cx.touched.links.insert(link);
         self.links.insert(link, Link { kind, connection, docs: BTreeMap::new(), opened_at: cx.now });
         cx.topics.insert(Topic::Status);
         self.connection_event(cx, link, ConnectionEvent::Opened)
     }
 
     pub(super) fn link_frame(&mut self, cx: &mut Cx<'_>, link: LinkId, bytes: &[u8]) -> Result<(), EngineError> {
+        cx.touched.links.insert(link);
         if let Some(Link { kind: LinkKind::Server(server), .. }) = self.links.get(&link)
             && let Some(state) = self.servers.get_mut(server)
         {

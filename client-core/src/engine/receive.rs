@@ -175,7 +175,7 @@ impl Engine {
         let refuses = sync.peer_is_read_only();
         let mut change = Change::Nothing;
         if received.has_new_heads() {
-            cx.touched.insert(doc);
+            cx.touched.docs.insert(doc);
             change = if fresh { Change::Everything } else { Change::Keys(keys_of(&am.make_patches(&mut patches))) };
             persist(cx, doc, am, (!fresh).then_some(&received.before));
             self.chunks_since_compaction = self.chunks_since_compaction.saturating_add(1);
@@ -304,7 +304,7 @@ impl Engine {
         let waiting = cx.store.outbox(&server, &doc)?;
         let ours: Vec<ChangeHash> = waiting.iter().map(|row| row.change).collect();
         let done = acknowledged(am, heads, &ours);
-        let state = (!done.is_empty() || cx.touched.contains(&doc)).then(|| sync.encode_state());
+        let state = (!done.is_empty() || cx.touched.docs.contains(&doc)).then(|| sync.encode_state());
         if let Some(state) = state {
             cx.write(Write::SyncState(server.clone(), doc, state));
         }
@@ -348,6 +348,7 @@ impl Engine {
             for (id, link) in &mut self.links {
                 let Some(sync) = link.docs.get_mut(&doc) else { continue };
                 let Some(outgoing) = sync.generate(am) else { continue };
+                cx.touched.links.insert(*id);
                 let frame = link.connection.sync_frame(wire_id(event, &doc), outgoing);
                 cx.effects.extend(frame.map(|bytes| Effect::Send { link: *id, bytes }));
             }

@@ -15,7 +15,7 @@ use crate::store::{AttendeeRow, Origin, Place};
 use crate::view::{AttendeeCard, CardFact, Durability};
 
 /// How long a scanner's second reading of a code gets the first answer again, in milliseconds.
-pub const REPEAT_MS: i64 = 3_000;
+const REPEAT_MS: i64 = 3_000;
 
 /// Whom a code belongs to.
 enum Owner {
