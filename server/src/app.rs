@@ -40,7 +40,6 @@ pub enum OpenError {
 }
 
 /// What the handlers share.
-#[derive(Debug)]
 pub struct App {
     /// What was set.
     pub config: Config,
@@ -66,6 +65,12 @@ pub struct App {
     pub public_url: String,
     /// The server's id: devices keep what they know of it under this.
     pub server_id: String,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("server_id", &self.server_id).finish_non_exhaustive()
+    }
 }
 
 /// How handlers hold it.

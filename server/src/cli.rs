@@ -11,6 +11,7 @@ mod commands;
 mod logging;
 mod options;
 mod output;
+mod people;
 mod transport;
 
 use crate::auth::keys::KeyError;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -150,5 +150,5 @@ fn durations(encoder: &mut DescriptorEncoder, name: &str, about: &str, counted: 
         prometheus_client::metrics::MetricType::Histogram,
     )?;
     let count = counted.buckets.iter().sum();
-    metric.encode_histogram::<()>(seconds(counted.sum_us), count, &buckets, None)
+    metric.encode_histogram::<NoLabelSet>(seconds(counted.sum_us), count, &buckets, None)
 }

@@ -46,7 +46,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: &HttpConfig, m
         };
         let (accepted, permit) = tokio::select! {
             biased;
-            _ = stopping.wait_for(|stopping| *stopping) => break,
+            () = stopped(&mut stopping) => break,
             accepted = accepted => accepted,
         };
         let ((stream, address), permit) = match (accepted, permit) {
@@ -67,6 +67,11 @@ pub async fn serve(listener: TcpListener, router: Router, config: &HttpConfig, m
         tracing::warn!(open = connections.len(), "requests were still open when the server stopped");
         connections.shutdown().await;
     }
+}
+
+/// Ready when the server stops; also when whoever would say so is gone.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    drop(stopping.wait_for(|stopping| *stopping).await);
 }
 
 async fn connection(
@@ -96,7 +101,7 @@ async fn connection(
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        _ = stopping.wait_for(|stopping| *stopping) => {
+        () = stopped(&mut stopping) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -44,7 +44,7 @@ pub struct EnrolView {
     #[schema(value_type = String)]
     device_id: DeviceId,
     /// The event it is enrolled in.
-    #[schema(value_type = String, format = Uuid)]
+    #[schema(value_type = String, example = "7d444840-9dc0-41d1-b245-5ffdce74fad2")]
     event_id: EventId,
     /// The event's name.
     event_name: String,

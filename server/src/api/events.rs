@@ -47,7 +47,7 @@ pub struct EventRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventView {
     /// Its id.
-    #[schema(value_type = String, format = Uuid)]
+    #[schema(value_type = String, example = "7d444840-9dc0-41d1-b245-5ffdce74fad2")]
     event_id: EventId,
     /// Its name.
     name: String,

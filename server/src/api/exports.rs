@@ -126,12 +126,8 @@ async fn file(app: &App, id: EventId, format: ExportFormat) -> Result<(String, V
             let (facts, _) = records::facts(&app.documents, id, &data.event, DocKind::Checkins).await?;
             let devices = devices::list(&app.storage, id).await?;
             blocking(move || {
-                let attendee = |(id, one): (_, &'_ _)| {
-                    let one: &muster_model::attendee::Attendee = one;
-                    (id, (one.name.as_str(), one.organisation.as_str()))
-                };
                 let names = CheckinNames {
-                    attendees: attendees.iter().map(|(id, one)| attendee((*id, one))).collect(),
+                    attendees: attendees.iter().map(|(id, one)| (*id, (one.name.as_str(), one.organisation.as_str()))).collect(),
                     checkpoints: data.checkpoints.iter().map(|(id, one)| (*id, one.name.as_str())).collect(),
                     devices: devices.iter().map(|one| (one.id, one.name.as_str())).collect::<BTreeMap<_, _>>(),
                 };

@@ -1,0 +1,42 @@
+//! The process around the server: its log, and the signals that stop it.
+
+use std::future::Future;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Begins to log to standard error. Where a log has begun already, in a test, it goes on as it is.
+pub(super) fn start(config: &LogConfig) {
+    let filter = EnvFilter::try_new(&config.filter);
+    let understood = filter.is_ok();
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let begun = match config.format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    if begun.is_ok() {
+        std::panic::set_hook(Box::new(|panic| {
+            // What a panic says may quote data; where it was says enough to find it.
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "a panic was caught");
+        }));
+    }
+    if !understood {
+        tracing::warn!("log.filter cannot be understood: logging at level info");
+    }
+}
+
+/// Ready when the process is asked to stop (SIGTERM or SIGINT).
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
