@@ -138,4 +138,18 @@ mod tests {
             assert!(!code.remedy().is_empty(), "{code}");
         }
     }
+
+    #[test]
+    fn the_documentation_lists_every_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/PROTOCOL.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        for code in ProtocolCode::ALL {
+            let row = format!("| `{code}` |");
+            let line = page.lines().find(|line| line.starts_with(&row));
+            assert!(
+                line.is_some_and(|line| line.contains(code.remedy())),
+                "{code}"
+            );
+        }
+    }
 }

@@ -1,9 +1,29 @@
 //! The hub: every open document is one task, and whoever reads or writes it goes through that task.
+//!
+//! ```text
+//! socket ── Session ──(bounded mailbox)── Document ── DocumentStore
+//!    └───── Outbox ──────(bounded queue)─────┘
+//! ```
+//!
+//! - A `Session` belongs to a connection. It knows what its principal may read, guards every sync message, and waits
+//!   while a document or a budget is full, so a peer that floods is read more slowly.
+//! - A document's task applies, stores, and only then answers, so heads that a peer hears are on disk. It never waits for a
+//!   peer: whoever does not read fast enough is disconnected, since no sync message may be dropped.
+//! - Documents that nobody uses are stored as a snapshot and leave memory.
 
+mod admission;
+mod catalog;
+mod clock;
 mod config;
+mod document;
 mod error;
+mod link;
 mod principal;
+mod registry;
+mod session;
+mod shared;
 mod stats;
+mod work;
 
 use std::sync::Arc;
 
@@ -11,17 +31,26 @@ use automerge::transaction::Transaction;
 use automerge::{Automerge, ChangeHash};
 use muster_model::document::DocRef;
 use muster_model::id::{DeviceId, EventId};
+use muster_protocol::{PeerId, PeerInfo, StorageId};
 
+pub use admission::{AccessAdmission, Admission, Decision, Upload};
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
 pub use stats::HubStats;
 
+pub(crate) use clock::{now, wire};
+pub(crate) use link::Outbox;
+pub(crate) use session::Session;
+use shared::{Shared, TaskCount};
+
 use crate::storage::DocumentStore;
 
 /// The hub. Cheap to clone.
 #[derive(Clone)]
-pub struct Hub {}
+pub struct Hub {
+    shared: Arc<Shared>,
+}
 
 /// What an edit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,66 +63,119 @@ pub struct Edited<T> {
     pub changed: bool,
 }
 
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("storage_id", &self.shared.storage_id.as_str()).finish_non_exhaustive()
+    }
+}
+
 impl Hub {
-    /// Begins with what the store holds.
+    /// Begins with what the store holds. Only one hub may use a store at a time.
     ///
     /// # Errors
     /// If the store cannot be read or written.
-    pub async fn new(_store: impl DocumentStore, _config: HubConfig) -> Result<Self, HubError> {
-        todo!()
+    pub async fn new(store: impl DocumentStore, config: HubConfig) -> Result<Self, HubError> {
+        Self::with_admission(Arc::new(store), config, Arc::new(AccessAdmission)).await
     }
 
-    /// Looks at a document. Runs on a thread for blocking work; the document waits meanwhile.
+    /// As [`new`](Self::new), with other rules for what is let in.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub async fn with_admission(
+        store: Arc<dyn DocumentStore>,
+        config: HubConfig,
+        admission: Arc<dyn Admission>,
+    ) -> Result<Self, HubError> {
+        Ok(Self { shared: Arc::new(Shared::new(store, config, admission).await?) })
+    }
+
+    /// Looks at a document as it is stored. The document waits meanwhile.
     ///
     /// # Errors
     /// If the event is unknown or the document cannot be loaded.
-    pub async fn read<T, F>(&self, _event: EventId, _document: DocRef, _look: F) -> Result<T, HubError>
+    pub async fn read<T, F>(&self, event: EventId, document: DocRef, look: F) -> Result<T, HubError>
     where
         F: FnOnce(&Automerge) -> T + Send + 'static,
         T: Send + 'static,
     {
-        todo!()
+        self.shared.known(event).await?;
+        work::read(&self.shared, event, document, look).await
     }
 
-    /// Edits a document as the server. What it did is on disk when this returns.
+    /// Edits a document as the server. What it did is on disk when this returns. The edit runs in one transaction: if it
+    /// says no, nothing has happened.
     ///
     /// # Errors
     /// What the edit said, with the document unchanged; or why it could not be stored, with nothing of it stored.
-    pub async fn edit<T, E, F>(
-        &self,
-        _event: EventId,
-        _document: DocRef,
-        _edit: F,
-    ) -> Result<Edited<T>, EditError<E>>
+    pub async fn edit<T, E, F>(&self, event: EventId, document: DocRef, edit: F) -> Result<Edited<T>, EditError<E>>
     where
         F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: Send + 'static,
     {
-        todo!()
+        self.shared.known(event).await?;
+        work::edit(&self.shared, event, document, edit).await
     }
 
     /// The documents of an event: those of every kind, shard and presenter that it has.
     ///
     /// # Errors
-    /// If the event is unknown or its documents cannot be read.
-    pub async fn documents(&self, _event: EventId) -> Result<Vec<DocRef>, HubError> {
-        todo!()
+    /// If the event is unknown or its documents cannot be listed.
+    pub async fn documents(&self, event: EventId) -> Result<Vec<DocRef>, HubError> {
+        Ok(self.shared.catalog(event).await?.all())
     }
 
-    /// Ends the connections of a device, and those it opens later.
-    pub fn revoke(&self, _device: DeviceId) {
-        todo!()
+    /// Ends the connections of a device, and those it would open later.
+    pub fn revoke(&self, device: DeviceId) {
+        self.shared.revoke(device);
     }
 
     /// What the hub is doing and has done.
     #[must_use]
     pub fn stats(&self) -> HubStats {
-        todo!()
+        self.shared.counters.snapshot()
     }
 
-    /// Takes in no more, stores everything, ends all connections. Idempotent.
+    /// The id under which the server's storage is known to peers; drawn once and kept in the store.
+    #[must_use]
+    pub fn storage_id(&self) -> &StorageId {
+        &self.shared.storage_id
+    }
+
+    /// Takes in no more, stores everything and ends all connections; ready when all that is done. Idempotent.
     pub async fn shutdown(&self) {
-        todo!()
+        self.shared.stopping.send_replace(true);
+        self.shared.end_all(&Ending::ShuttingDown);
+        for handle in self.shared.registry.all() {
+            // A document whose task has ended is stored already.
+            drop(handle.mailbox.send(document::Message::Stop).await);
+        }
+        let mut tasks = self.shared.tasks.subscribe();
+        // The sender is in our hands, so this ends only when no task is left.
+        drop(tasks.wait_for(|tasks| *tasks == 0).await);
+    }
+
+    /// Counts a socket among what the end waits for.
+    pub(crate) fn count_task(&self) -> TaskCount {
+        TaskCount::new(&self.shared)
+    }
+
+    /// Waits until the hub is shutting down.
+    pub(crate) async fn stopping(&self) {
+        let mut stopping = self.shared.stopping.subscribe();
+        // The sender is in our hands, so the wait ends only when it says so.
+        drop(stopping.wait_for(|stopping| *stopping).await);
+    }
+
+    pub(crate) fn peer_id(&self) -> &PeerId {
+        &self.shared.peer_id
+    }
+
+    pub(crate) async fn join(&self, principal: Principal, peer: &PeerInfo) -> Result<(Session, Outbox), Ending> {
+        Session::join(&self.shared, principal, peer).await
     }
 }
+
+#[cfg(test)]
+mod tests;

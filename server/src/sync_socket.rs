@@ -1,8 +1,27 @@
-//! The WebSocket at which phones sync.
+//! The WebSocket at which phones sync: one task, which reads, writes and pings until the connection is to end.
+//!
+//! Reading waits while the hub has no room; writing never waits for reading. Whatever goes wrong costs this connection
+//! only, and the peer is told why: an `error` frame where the protocol was broken, and the code in the close frame.
 
-use axum::extract::ws::WebSocket;
+mod farewell;
+mod liveness;
 
-use crate::hub::{Hub, Principal};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use muster_protocol::{
+    Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, FrameLimits, PeerInfo, PeerMessage, ProtocolCode,
+};
+use tokio::time::timeout;
+
+use crate::hub::{Ending, Hub, Outbox, Principal, Session, now, wire};
+use liveness::Liveness;
+
+/// Frames that are written in one go at most.
+const WRITE_BATCH: usize = 64;
 
 /// Limits and times of one WebSocket.
 #[derive(Debug, Clone)]
@@ -35,7 +54,214 @@ impl Default for SocketConfig {
     }
 }
 
-/// Serves one WebSocket until it ends.
-pub async fn serve(_socket: WebSocket, _principal: Principal, _hub: Hub, _config: SocketConfig) {
-    todo!()
+impl SocketConfig {
+    fn connection(&self, principal: &Principal, hub: &Hub) -> ConnectionConfig {
+        let mut config = ConnectionConfig::new(hub.peer_id().clone(), Some(hub.storage_id().clone()));
+        let importing = principal.may_import();
+        let max_frame_bytes = if importing { self.max_frame_bytes_import } else { self.max_frame_bytes };
+        config.limits = FrameLimits { max_frame_bytes, ..FrameLimits::default() };
+        config.handshake_timeout_ms = i64::try_from(self.handshake_timeout_ms).unwrap_or(i64::MAX);
+        config
+    }
 }
+
+type Sink = SplitSink<WebSocket, Message>;
+type Stream = SplitStream<WebSocket>;
+
+/// Serves one WebSocket until it ends. The caller's upgrade should refuse messages larger than
+/// [`SocketConfig::max_frame_bytes_import`], and set TCP_NODELAY on the listener: frames are small and waited for.
+pub async fn serve(socket: WebSocket, principal: Principal, hub: Hub, config: SocketConfig) {
+    let _count = hub.count_task();
+    let (mut sink, mut stream) = socket.split();
+    let mut connection = Connection::server(config.connection(&principal, &hub));
+    let handshake = tokio::select! {
+        handshake = shake_hands(&mut connection, &mut sink, &mut stream, &config) => handshake,
+        () = hub.stopping() => Err(Ending::ShuttingDown),
+    };
+    let mut last_words = Vec::new();
+    let ending = match handshake {
+        Ok(peer) => match hub.join(principal, &peer).await {
+            Ok((session, outbox)) => {
+                let mut open = Open { connection: &mut connection, stream: &mut stream, last_words: &mut last_words };
+                open.run(&mut sink, session, outbox, &config).await
+            }
+            Err(ending) => ending,
+        },
+        Err(ending) => ending,
+    };
+    tracing::debug!(code = ending.code(), "a connection ended");
+    if let Ending::Protocol { code, detail } = &ending {
+        // A connection that noticed by itself has made its last words already.
+        last_words.extend(connection.close(*code, detail).send);
+    }
+    farewell::say(last_words, (sink, stream), &ending, &config).await;
+}
+
+/// From the open carrier to the peer's `join`, answered.
+async fn shake_hands(
+    connection: &mut Connection,
+    sink: &mut Sink,
+    stream: &mut Stream,
+    config: &SocketConfig,
+) -> Result<PeerInfo, Ending> {
+    connection.handle(wire(now()), ConnectionEvent::Opened);
+    let introduced = async {
+        loop {
+            let message = stream.next().await;
+            let output = hear(connection, message)?;
+            for frame in output.send {
+                write(sink, [Message::Binary(frame.into())], config).await?;
+            }
+            if let Some(reason) = output.close {
+                return Err(Ending::Protocol { code: reason.code, detail: reason.detail });
+            }
+            if let Some(PeerMessage::Established(peer)) = output.deliver.into_iter().next() {
+                return Ok(peer);
+            }
+        }
+    };
+    let limit = Duration::from_millis(config.handshake_timeout_ms);
+    let too_late = ProtocolCode::HandshakeTimeout;
+    timeout(limit, introduced)
+        .await
+        .unwrap_or_else(|_| Err(Ending::Protocol { code: too_late, detail: too_late.remedy().to_owned() }))
+}
+
+/// What the carrier brought, checked by the connection.
+fn hear(
+    connection: &mut Connection,
+    message: Option<Result<Message, axum::Error>>,
+) -> Result<ConnectionOutput, Ending> {
+    let at = wire(now());
+    match message {
+        Some(Ok(Message::Binary(bytes))) => Ok(connection.handle(at, ConnectionEvent::Frame(&bytes))),
+        Some(Ok(Message::Text(_))) => Ok(connection.handle(at, ConnectionEvent::Text)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(ConnectionOutput::default()),
+        Some(Ok(Message::Close(_))) | None => Err(Ending::Left),
+        // A broken carrier, or a message larger than the upgrade lets through. If the peer can still read, it is told.
+        Some(Err(_)) => Err(Ending::Protocol {
+            code: ProtocolCode::FrameMalformed,
+            detail: "the WebSocket message is malformed or too large".to_owned(),
+        }),
+    }
+}
+
+/// Writes messages and flushes once.
+async fn write(
+    sink: &mut Sink,
+    messages: impl IntoIterator<Item = Message>,
+    config: &SocketConfig,
+) -> Result<(), Ending> {
+    let writing = async {
+        for message in messages {
+            sink.feed(message).await?;
+        }
+        sink.flush().await
+    };
+    match timeout(Duration::from_millis(config.write_timeout_ms), writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Ending::Left),
+        Err(_) => Err(Ending::Unresponsive),
+    }
+}
+
+/// The reading side of a WebSocket after its handshake.
+struct Open<'a> {
+    connection: &'a mut Connection,
+    stream: &'a mut Stream,
+    /// What is to be said before closing.
+    last_words: &'a mut Vec<Vec<u8>>,
+}
+
+impl Open<'_> {
+    /// Reads and writes until somebody ends it; says why it ended. The session is gone then.
+    async fn run(&mut self, sink: &mut Sink, mut session: Session, mut outbox: Outbox, config: &SocketConfig) -> Ending {
+        let link = Arc::clone(session.link());
+        let liveness = Liveness::default();
+        tokio::select! {
+            biased;
+            ending = link.ended() => ending,
+            () = until(session.token_expires_at()) => Ending::TokenExpired,
+            ending = self.read(&mut session, &liveness) => ending,
+            ending = write_all(sink, &mut outbox, &liveness, config) => ending,
+        }
+    }
+
+    async fn read(&mut self, session: &mut Session, liveness: &Liveness) -> Ending {
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = self.stream.next() => message,
+                () = session.grown() => {
+                    match session.offer().await {
+                        Ok(()) => continue,
+                        Err(ending) => return ending,
+                    }
+                }
+            };
+            let _busy = liveness.busy();
+            if let Some(Ok(Message::Binary(bytes))) = &message {
+                session.count_frame(bytes.len());
+            }
+            if let Err(ending) = self.take(message, session).await {
+                return ending;
+            }
+        }
+    }
+
+    async fn take(
+        &mut self,
+        message: Option<Result<Message, axum::Error>>,
+        session: &mut Session,
+    ) -> Result<(), Ending> {
+        let output = hear(self.connection, message)?;
+        if let Some(reason) = output.close {
+            self.last_words.extend(output.send);
+            return Err(match reason.code {
+                ProtocolCode::PeerLeft => Ending::Left,
+                code => Ending::Protocol { code, detail: reason.detail },
+            });
+        }
+        for frame in output.send {
+            session.send(frame);
+        }
+        for message in output.deliver {
+            session.handle(message).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn write_all(sink: &mut Sink, outbox: &mut Outbox, liveness: &Liveness, config: &SocketConfig) -> Ending {
+    let period = Duration::from_millis(config.ping_ms.max(1));
+    let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let written = tokio::select! {
+            frame = outbox.next() => {
+                let Some(frame) = frame else { return Ending::Left };
+                let more = std::iter::from_fn(|| outbox.try_next()).take(WRITE_BATCH);
+                write(sink, std::iter::once(frame).chain(more).map(Message::Binary), config).await
+            }
+            _ = pings.tick() => {
+                if !liveness.heard_since_last_time() {
+                    return Ending::Unresponsive;
+                }
+                write(sink, [Message::Ping(axum::body::Bytes::new())], config).await
+            }
+        };
+        if let Err(ending) = written {
+            return ending;
+        }
+    }
+}
+
+/// Waits until then; for ever if there is no end.
+async fn until(at: Option<muster_model::time::Timestamp>) {
+    let Some(at) = at else { return std::future::pending().await };
+    let left_ms = u64::try_from(at.since_ms(now())).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(left_ms)).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Stories of two peers that talk until they have nothing to say.
 
 mod fan_out;
+mod interleavings;
 mod stories;
 
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ fn plain() -> DocSyncOptions {
     }
 }
 
-fn any() -> DocSyncOptions {
+fn whole() -> DocSyncOptions {
     DocSyncOptions::default()
 }
 

@@ -16,3 +16,11 @@ pub struct Principal {
     /// When its token ends, and with it the connection. `None`: never.
     pub token_expires_at: Option<Timestamp>,
 }
+
+impl Principal {
+    /// Whether it may send whole documents and changes of any size: only those who import.
+    #[must_use]
+    pub const fn may_import(&self) -> bool {
+        matches!(self.role, Role::Coordinator)
+    }
+}

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(found, frozen);
     }
 
-    const FROZEN_0001: &str = "";
+    const FROZEN_0001: &str = "f5308e9bec6db64b60d5732d92af1576c450296c0a2ce340c03e5cc175848707";
 
     #[test]
     fn a_newer_or_foreign_database_is_refused_and_left_alone() {

@@ -1,0 +1,158 @@
+//! A connection as documents see it: a bounded queue out, and an end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use axum::body::Bytes;
+use muster_protocol::{FEATURE_NOTICE, Frame, PeerId, PeerInfo, StorageId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::stats::Counters;
+use super::{Ending, HubConfig, Principal};
+
+/// Inbound bytes are counted in units of this size.
+const UNIT_BYTES: usize = 1_024;
+
+/// One connection.
+pub(crate) struct Link {
+    pub(super) id: u64,
+    pub(super) principal: Principal,
+    pub(super) peer_id: PeerId,
+    /// Where it stores documents, if it is worth remembering what it has.
+    pub(super) storage: Option<StorageId>,
+    reads_notices: bool,
+    queue: mpsc::Sender<Bytes>,
+    queued_bytes: AtomicUsize,
+    limit_bytes: usize,
+    retry_after_ms: u64,
+    has_ended: AtomicBool,
+    ending: watch::Sender<Option<Ending>>,
+    counters: Arc<Counters>,
+}
+
+/// The frames that wait to be written.
+pub(crate) struct Outbox {
+    frames: mpsc::Receiver<Bytes>,
+    link: Arc<Link>,
+}
+
+impl Link {
+    pub(super) fn new(
+        id: u64,
+        principal: Principal,
+        peer: &PeerInfo,
+        config: &HubConfig,
+        counters: Arc<Counters>,
+    ) -> (Arc<Self>, Outbox) {
+        let (queue, frames) = mpsc::channel(config.peer_queue.max(1));
+        let link = Arc::new(Self {
+            id,
+            principal,
+            peer_id: peer.peer_id.clone(),
+            storage: peer.durable_storage().cloned(),
+            reads_notices: peer.has_feature(FEATURE_NOTICE),
+            queue,
+            queued_bytes: AtomicUsize::new(0),
+            limit_bytes: config.peer_queue_bytes,
+            retry_after_ms: config.retry_after_ms,
+            has_ended: AtomicBool::new(false),
+            ending: watch::Sender::new(None),
+            counters,
+        });
+        let outbox = Outbox { frames, link: Arc::clone(&link) };
+        (link, outbox)
+    }
+
+    /// Queues a frame. A full queue ends the connection: a sync message is never dropped from a living one.
+    pub(super) fn send(&self, frame: Vec<u8>) {
+        if self.has_ended() {
+            return;
+        }
+        let bytes = frame.len();
+        let waiting = self.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
+        let has_room = waiting == 0 || waiting.saturating_add(bytes) <= self.limit_bytes;
+        if has_room && self.queue.try_send(Bytes::from(frame)).is_ok() {
+            self.counters.frames_out.add(1);
+            self.counters.bytes_out.add(bytes);
+            return;
+        }
+        self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        if self.end(self.overload()) {
+            self.counters.queue_overflows.add(1);
+            tracing::warn!(link = self.id, waiting, "a connection does not read fast enough and is closed");
+        }
+    }
+
+    /// Tells the peer why something was refused, if it listens.
+    pub(super) fn send_notice(&self, our_id: &PeerId, document: muster_protocol::DocumentId, code: &str, detail: &str) {
+        if self.reads_notices {
+            let (sender, target) = (our_id.clone(), self.peer_id.clone());
+            let (code, detail) = (code.to_owned(), detail.to_owned());
+            self.send(Frame::Notice { sender, target, document: Some(document), code, detail }.encode());
+        }
+    }
+
+    /// Ends the connection, unless it has ended before. What waits in its queue is not written any more.
+    pub(super) fn end(&self, ending: Ending) -> bool {
+        let first = !self.has_ended.swap(true, Ordering::AcqRel);
+        if first {
+            self.ending.send_replace(Some(ending));
+        }
+        first
+    }
+
+    pub(super) fn overload(&self) -> Ending {
+        Ending::Overload { retry_after_ms: self.retry_after_ms }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    /// Waits until the connection is to end, and says why.
+    pub(crate) async fn ended(&self) -> Ending {
+        let mut ending = self.ending.subscribe();
+        let found = ending.wait_for(Option::is_some).await;
+        found.ok().and_then(|ending| ending.clone()).unwrap_or(Ending::Left)
+    }
+}
+
+impl Outbox {
+    /// The next frame to write.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        let frame = self.frames.recv().await?;
+        self.written(&frame);
+        Some(frame)
+    }
+
+    /// One more frame, if one waits.
+    pub(crate) fn try_next(&mut self) -> Option<Bytes> {
+        let frame = self.frames.try_recv().ok()?;
+        self.written(&frame);
+        Some(frame)
+    }
+
+    fn written(&self, frame: &Bytes) {
+        self.link.queued_bytes.fetch_sub(frame.len(), Ordering::AcqRel);
+    }
+}
+
+/// How many bytes may wait to be worked on.
+#[derive(Clone)]
+pub(super) struct InboundBudget {
+    units: Arc<Semaphore>,
+    capacity: u32,
+}
+
+impl InboundBudget {
+    pub(super) fn new(bytes: usize) -> Self {
+        let units = (bytes / UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS.min(1 << 30));
+        Self { units: Arc::new(Semaphore::new(units)), capacity: u32::try_from(units).unwrap_or(1) }
+    }
+
+    /// Waits for room. A message larger than all of it waits until it is alone.
+    pub(super) async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).clamp(1, self.capacity);
+        Arc::clone(&self.units).acquire_many_owned(units).await.ok()
+    }
+}
