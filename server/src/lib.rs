@@ -22,3 +22,6 @@ pub mod run;
 pub mod serve;
 pub mod storage;
 pub mod sync_socket;
+
+#[cfg(test)]
+mod tests;
