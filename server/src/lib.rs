@@ -3,3 +3,6 @@
 pub mod hub;
 pub mod storage;
 pub mod sync_socket;
+
+#[cfg(test)]
+mod testing;
