@@ -3,5 +3,5 @@
 mod phone;
 mod server;
 
-pub(crate) use phone::{Phone, PhoneOptions, facts, wire_id};
-pub(crate) use server::{Setup, TestServer, event, in_time, raw_socket, sql_event, until};
+pub(crate) use phone::{Phone, PhoneOptions, State, facts, wire_id};
+pub(crate) use server::{Setup, TestServer, event, in_time, join, last_words, raw_socket, sql_event, until};

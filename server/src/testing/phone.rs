@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use automerge::sync::{ChunkList, Message, MessageVersion};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{Automerge, ChangeHash, ReadDoc};
 use futures_util::{SinkExt, StreamExt};
@@ -11,11 +12,11 @@ use muster_model::document::{self, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
 use muster_protocol::{
-    Connection, ConnectionConfig, ConnectionEvent, DocSync, DocSyncOptions, DocumentId, EphemeralMessage, PeerId,
-    PeerMessage, StorageId, Timestamp,
+    Connection, ConnectionConfig, ConnectionEvent, DocSync, DocSyncOptions, DocumentId, EphemeralMessage, Outgoing,
+    OutgoingKind, PeerId, PeerMessage, StorageId, Timestamp,
 };
 use tokio::sync::{mpsc, watch};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::Message as Carried;
 
 use super::server::{TestServer, event, in_time, raw_socket};
 use crate::hub::Principal;
@@ -27,11 +28,13 @@ pub(crate) struct PhoneOptions {
     pub(crate) event: EventId,
     pub(crate) storage: Option<String>,
     pub(crate) expires_at: Option<muster_model::time::Timestamp>,
+    /// Otherwise it follows from the number.
+    pub(crate) device: Option<DeviceId>,
 }
 
 impl PhoneOptions {
     pub(crate) fn new(number: u8, role: Role) -> Self {
-        Self { number, role, event: event(), storage: None, expires_at: None }
+        Self { number, role, event: event(), storage: None, expires_at: None, device: None }
     }
 }
 
@@ -60,6 +63,7 @@ pub(crate) struct Phone {
     state: Arc<Mutex<State>>,
     news: watch::Sender<u64>,
     out: mpsc::UnboundedSender<Vec<u8>>,
+    deaf: watch::Sender<bool>,
 }
 
 fn at() -> Timestamp {
@@ -135,8 +139,8 @@ pub(crate) fn facts(doc: &Automerge) -> usize {
 impl Phone {
     /// A phone that has shaken hands and holds nothing.
     pub(crate) async fn connect(server: &TestServer, options: PhoneOptions) -> Self {
-        let PhoneOptions { number, role, event, storage, expires_at } = options;
-        let device = DeviceId::from_random([number; 8]);
+        let PhoneOptions { number, role, event, storage, expires_at, device } = options;
+        let device = device.unwrap_or_else(|| DeviceId::from_random([number; 8]));
         let principal = Principal { device, event, role, token_expires_at: expires_at };
         let storage = storage.map(|storage| StorageId::new(&storage).unwrap());
         let peer_id = PeerId::new(&format!("phone-{number}")).unwrap();
@@ -154,10 +158,12 @@ impl Phone {
             closed: None,
         }));
         let (out, frames) = mpsc::unbounded_channel();
-        let phone = Self { principal, peer_id, state, news: watch::Sender::new(0), out };
+        let phone =
+            Self { principal, peer_id, state, news: watch::Sender::new(0), out, deaf: watch::Sender::new(false) };
         join.into_iter().for_each(|frame| phone.out.send(frame).unwrap());
         let socket = raw_socket(server, &principal).await;
-        tokio::spawn(run(socket, Arc::clone(&phone.state), frames, phone.news.clone()));
+        let hearing = (phone.news.clone(), phone.deaf.subscribe());
+        tokio::spawn(run(socket, Arc::clone(&phone.state), frames, hearing));
         phone.until("the handshake", |state| state.connection.peer().is_some() || state.closed.is_some()).await;
         phone
     }
@@ -244,7 +250,47 @@ impl Phone {
         self.send(frame);
     }
 
-    fn send(&self, frame: Option<Vec<u8>>) {
+    /// A request for a document that the phone does not hold.
+    pub(crate) fn request(&self, document: DocumentId) -> Vec<u8> {
+        let doc = Automerge::new();
+        let outgoing = DocSync::new(muster_protocol::Role::Full, DocSyncOptions::default()).generate(&doc).unwrap();
+        self.look(|state| state.connection.sync_frame(document, outgoing)).unwrap()
+    }
+
+    /// Sync messages that bring `count` facts whose author's first change is withheld.
+    pub(crate) fn orphans(&self, document: DocRef, count: u32) -> Vec<Vec<u8>> {
+        let mut doc = self.look(|state| state.doc(document).clone());
+        doc.set_actor(self.principal.device.actor([9; 8]));
+        let facts = document::collection(&doc, document.kind.collections()[0]).unwrap();
+        let before = doc.get_heads();
+        for key in 0..=count {
+            doc.transact(|tx| tx.put(&facts, format!("orphan-{key}"), "{}")).unwrap();
+        }
+        let changes: Vec<Vec<u8>> =
+            doc.get_changes(&before).iter().skip(1).map(|change| change.raw_bytes().to_vec()).collect();
+        let message = |chunks: &[Vec<u8>]| Outgoing {
+            data: Message {
+                heads: doc.get_heads(),
+                need: Vec::new(),
+                have: Vec::new(),
+                changes: ChunkList::from(chunks.to_vec()),
+                flags: None,
+                version: MessageVersion::V1,
+            }
+            .encode(),
+            kind: OutgoingKind::Sync,
+        };
+        let id = wire_id(self.principal.event, document);
+        let frame = |chunks| self.look(|state| state.connection.sync_frame(id, message(chunks))).unwrap();
+        changes.chunks(100).map(frame).collect()
+    }
+
+    /// From now on the phone takes nothing from its carrier.
+    pub(crate) fn stop_reading(&self) {
+        self.deaf.send_replace(true);
+    }
+
+    pub(crate) fn send(&self, frame: Option<Vec<u8>>) {
         if let Some(frame) = frame {
             // A closed connection is told by the state.
             drop(self.out.send(frame));
@@ -271,28 +317,28 @@ async fn run(
     mut socket: Socket,
     state: Arc<Mutex<State>>,
     mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
-    news: watch::Sender<u64>,
+    (news, deaf): (watch::Sender<u64>, watch::Receiver<bool>),
 ) {
     let mut ending = (0, String::new());
     loop {
         tokio::select! {
             frame = frames.recv() => {
                 let Some(frame) = frame else { return };
-                if socket.send(Message::Binary(frame.into())).await.is_err() {
+                if socket.send(Carried::Binary(frame.into())).await.is_err() {
                     break;
                 }
             }
-            message = socket.next() => match message {
-                Some(Ok(Message::Binary(frame))) => {
+            message = socket.next(), if !*deaf.borrow() => match message {
+                Some(Ok(Carried::Binary(frame))) => {
                     let answers = state.lock().unwrap().hear(&frame);
                     for answer in answers {
                         // The close frame says more than a failed write.
-                        drop(socket.feed(Message::Binary(answer.into())).await);
+                        drop(socket.feed(Carried::Binary(answer.into())).await);
                     }
                     drop(socket.flush().await);
                     news.send_modify(|news| *news += 1);
                 }
-                Some(Ok(Message::Close(Some(close)))) => ending = (close.code.into(), close.reason.to_string()),
+                Some(Ok(Carried::Close(Some(close)))) => ending = (close.code.into(), close.reason.to_string()),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => break,
             },

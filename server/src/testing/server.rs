@@ -8,11 +8,14 @@ use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Query, State};
 use axum::serve::ListenerExt;
+use futures_util::StreamExt;
 use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
+use muster_protocol::{Connection, ConnectionConfig, ConnectionEvent, Frame, FrameLimits, PeerId};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::hub::{AccessAdmission, Admission, Hub, HubConfig, Principal};
@@ -44,7 +47,7 @@ impl Default for Setup {
 /// A server on a free port.
 pub(crate) struct TestServer {
     pub(crate) hub: Hub,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 #[derive(Clone)]
@@ -98,7 +101,10 @@ impl TestServer {
 }
 
 /// A WebSocket with nobody behind it.
-pub(crate) async fn raw_socket(server: &TestServer, principal: &Principal) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+pub(crate) async fn raw_socket(
+    server: &TestServer,
+    principal: &Principal,
+) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
     let (socket, _) = tokio_tungstenite::connect_async(server.url(principal)).await.unwrap();
     socket
 }
@@ -131,4 +137,31 @@ pub(crate) async fn in_time<T>(what: &str, coming: impl Future<Output = T>) -> T
         Ok(came) => came,
         Err(_) => panic!("in vain: {what}"),
     }
+}
+
+/// The `join` of a peer without storage.
+pub(crate) fn join(peer: &str) -> Vec<u8> {
+    let config = ConnectionConfig::new(PeerId::new(peer).unwrap(), None);
+    let mut connection = Connection::client(config);
+    let output = connection.handle(muster_protocol::Timestamp::from_ms(0), ConnectionEvent::Opened);
+    output.send.into_iter().next().unwrap()
+}
+
+/// Reads until the server has closed: the codes of its `error` frames, and its close frame's code and reason.
+pub(crate) async fn last_words(
+    socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>,
+) -> (Vec<String>, Option<(u16, String)>) {
+    let (mut errors, mut closed) = (Vec::new(), None);
+    while let Some(Ok(message)) = socket.next().await {
+        match message {
+            Message::Binary(frame) => {
+                if let Ok(Frame::Error { message, .. }) = Frame::decode(&frame, &FrameLimits::default()) {
+                    errors.push(message.split(':').next().unwrap().to_owned());
+                }
+            }
+            Message::Close(Some(close)) => closed = Some((close.code.into(), close.reason.to_string())),
+            _ => {}
+        }
+    }
+    (errors, closed)
 }
