@@ -24,4 +24,6 @@ pub mod storage;
 pub mod sync_socket;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
