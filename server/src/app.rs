@@ -20,7 +20,7 @@ use crate::events::{self, EventRow};
 use crate::hub::{Hub, HubError};
 use crate::imports::Imports;
 use crate::metrics::Metrics;
-use crate::storage::{DATABASE_FILE, DocumentStore, Storage, StorageError};
+use crate::storage::{DATABASE_FILE, Storage, StorageError};
 
 /// Why the server cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ impl App {
         let storage = tokio::task::spawn_blocking(move || Storage::open_with(&path, set_up)).await;
         let storage = storage.unwrap_or(Err(StorageError::Panicked))?;
         let hub = Hub::new(storage.clone(), config.hub.to_hub_config()).await?;
-        let server_id = server_id(&storage).await?;
+        let server_id = hub.storage_id().as_str().to_owned();
         Ok(Arc::new(Self {
             documents: Documents::new(hub.clone()),
             hub,
@@ -116,9 +116,4 @@ impl App {
         caller.require(action, id)?;
         events::find(&self.storage, id).await?.ok_or(ErrorCode::EventNotFound.into())
     }
-}
-
-/// The id of the server's storage, which the hub tells devices too.
-async fn server_id(storage: &Storage) -> Result<String, StorageError> {
-    storage.keep("storage_id", uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()).await
 }

@@ -186,5 +186,3 @@ pub fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     ExitCode::FAILURE
 }
 
-#[cfg(test)]
-mod tests;

@@ -22,3 +22,8 @@ pub mod run;
 pub mod serve;
 pub mod storage;
 pub mod sync_socket;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

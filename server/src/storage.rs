@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 pub use backup::BackupProgress;
 pub use document_store::{
-    DocumentStore, DocumentWrite, NewQuarantined, Quarantined, QuarantineLimits, StoredDocument, SyncStateKey,
+    DocumentStore, DocumentWrite, NewQuarantined, QuarantineLimits, Quarantined, StoredDocument, SyncStateKey,
 };
 pub use error::StorageError;
 pub use memory::MemoryStore;
@@ -208,8 +208,7 @@ impl Storage {
     fn open_reader(&self) -> Result<Connection, StorageError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let path = &self.inner.path;
-        let conn =
-            Connection::open_with_flags(path, flags).map_err(|error| StorageError::opening(path, error))?;
+        let conn = Connection::open_with_flags(path, flags).map_err(|error| StorageError::opening(path, error))?;
         conn.busy_timeout(Duration::from_millis(self.inner.config.busy_timeout_ms))?;
         Ok(conn)
     }

@@ -175,7 +175,13 @@ struct Open<'a> {
 
 impl Open<'_> {
     /// Reads and writes until somebody ends it; says why it ended. The session is gone then.
-    async fn run(&mut self, sink: &mut Sink, mut session: Session, mut outbox: Outbox, config: &SocketConfig) -> Ending {
+    async fn run(
+        &mut self,
+        sink: &mut Sink,
+        mut session: Session,
+        mut outbox: Outbox,
+        config: &SocketConfig,
+    ) -> Ending {
         let link = Arc::clone(session.link());
         let liveness = Liveness::default();
         tokio::select! {

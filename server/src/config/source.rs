@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::Config;
 
 /// The configuration file in the data directory, read if it is there and no other is named.
-pub const FILE_NAME: &str = "muster.toml";
+pub(super) const FILE_NAME: &str = "muster.toml";
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use automerge::Automerge;
-use muster_model::document::{DocId, DocKind, DocRef, Division};
+use muster_model::document::{Division, DocId, DocKind, DocRef};
 use muster_model::event::{Event, OnlyKey};
 use muster_model::id::{EventId, PresenterId};
 use muster_model::{document, record};
@@ -21,12 +21,8 @@ pub(super) struct Catalog {
 
 impl Catalog {
     pub(super) fn new(event: EventId) -> Self {
-        let catalog = Self {
-            event,
-            read: OnceCell::new(),
-            documents: RwLock::new(HashMap::new()),
-            size: watch::Sender::new(0),
-        };
+        let catalog =
+            Self { event, read: OnceCell::new(), documents: RwLock::new(HashMap::new()), size: watch::Sender::new(0) };
         catalog.add(DocKind::ALL.into_iter().filter_map(|kind| match kind.division() {
             Division::Whole => Some(DocRef::whole(kind)),
             Division::Shards => Some(DocRef::shard(kind, 0)),

@@ -40,11 +40,8 @@ impl Handle {
         let attached: Vec<Arc<Link>> = self.attached().drain().map(|(_, link)| link).collect();
         for link in attached {
             let blamed = link.id == culprit;
-            let ending = if blamed {
-                Ending::protocol(muster_protocol::ProtocolCode::SyncApply)
-            } else {
-                link.overload()
-            };
+            let ending =
+                if blamed { Ending::protocol(muster_protocol::ProtocolCode::SyncApply) } else { link.overload() };
             link.end(ending);
         }
     }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use muster_model::document::{DocKind, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_protocol::{PeerId, PeerInfo, StorageId};
-use rand::Rng;
 use tokio::sync::watch;
 
 use super::admission::Admission;
@@ -56,10 +55,9 @@ impl Shared {
         config: HubConfig,
         admission: Arc<dyn Admission>,
     ) -> Result<Self, HubError> {
-        let mut rng = rand::rng();
-        let storage_uuid = uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string();
-        let device = DeviceId::from_random(rng.random());
-        let session: [u8; 8] = rng.random();
+        let (uuid, device, session): ([u8; 16], [u8; 8], [u8; 8]) = rand::random();
+        let storage_uuid = uuid::Builder::from_random_bytes(uuid).into_uuid().to_string();
+        let device = DeviceId::from_random(device);
         let storage_id = store.keep("storage_id", storage_uuid).await?;
         let device = store.keep("device_id", device.to_string()).await?;
         let damaged = crate::storage::StorageError::Value { table: "meta", column: "value" };

@@ -110,8 +110,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     fn append(&self, write: DocumentWrite) -> BoxFuture<'_, Result<i64, StorageError>>;
 
     /// Puts a snapshot in the place of all chunks up to `up_to_seq`, all or nothing; gives the snapshot's number.
-    fn compact(&self, document: DocId, snapshot: Vec<u8>, up_to_seq: i64)
-    -> BoxFuture<'_, Result<i64, StorageError>>;
+    fn compact(&self, document: DocId, snapshot: Vec<u8>, up_to_seq: i64) -> BoxFuture<'_, Result<i64, StorageError>>;
 
     /// A kept sync state.
     fn sync_state(&self, key: SyncStateKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, StorageError>>;

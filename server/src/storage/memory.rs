@@ -65,18 +65,13 @@ impl State {
         }
         let seq = self.next_seq();
         let (event, document) = (write.event, write.document);
-        let new =
-            || Document { event, document, snapshot: Vec::new(), snapshot_seq: 0, changes: BTreeMap::new() };
+        let new = || Document { event, document, snapshot: Vec::new(), snapshot_seq: 0, changes: BTreeMap::new() };
         let stored = self.documents.entry(document.id(event)).or_insert_with(new);
         stored.changes.insert(seq, write.bytes);
         Ok(seq)
     }
 
-    fn quarantine(
-        &mut self,
-        entry: NewQuarantined,
-        limits: &QuarantineLimits,
-    ) -> Result<Quarantined, StorageError> {
+    fn quarantine(&mut self, entry: NewQuarantined, limits: &QuarantineLimits) -> Result<Quarantined, StorageError> {
         let same = |kept: &NewQuarantined| {
             kept.device == entry.device && kept.document == entry.document && kept.bytes == entry.bytes
         };
@@ -160,12 +155,7 @@ impl DocumentStore for MemoryStore {
         answer(self.state().append(write))
     }
 
-    fn compact(
-        &self,
-        document: DocId,
-        snapshot: Vec<u8>,
-        up_to_seq: i64,
-    ) -> BoxFuture<'_, Result<i64, StorageError>> {
+    fn compact(&self, document: DocId, snapshot: Vec<u8>, up_to_seq: i64) -> BoxFuture<'_, Result<i64, StorageError>> {
         let mut state = self.state();
         let seq = state.next_seq();
         if let Some(stored) = state.documents.get_mut(&document) {

@@ -100,10 +100,7 @@ mod tests {
         let mut newer = Connection::open_in_memory().unwrap();
         ok(migrate(&mut newer));
         newer.pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(
-            migrate(&mut newer),
-            Err(MigrationError::Storage(StorageError::Newer { found: 99, .. }))
-        ));
+        assert!(matches!(migrate(&mut newer), Err(MigrationError::Storage(StorageError::Newer { found: 99, .. }))));
         let mut foreign = Connection::open_in_memory().unwrap();
         foreign.execute_batch("CREATE TABLE theirs (x)").unwrap();
         assert!(matches!(migrate(&mut foreign), Err(MigrationError::Foreign)));

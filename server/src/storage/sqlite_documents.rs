@@ -31,7 +31,8 @@ impl DocumentStore for Storage {
         self.read(move |conn| {
             let mut statement = conn.prepare_cached("SELECT ref FROM documents WHERE event_id = ?1 ORDER BY ref")?;
             let names = statement.query_map([event.to_string()], |row| row.get::<_, String>(0))?;
-            let parse = |name: String| name.parse().map_err(|_| StorageError::Value { table: "documents", column: "ref" });
+            let parse =
+                |name: String| name.parse().map_err(|_| StorageError::Value { table: "documents", column: "ref" });
             names.map(|name| parse(name?)).collect()
         })
         .boxed()
@@ -45,12 +46,7 @@ impl DocumentStore for Storage {
         self.write(move |tx| append(tx, &write)).boxed()
     }
 
-    fn compact(
-        &self,
-        document: DocId,
-        snapshot: Vec<u8>,
-        up_to_seq: i64,
-    ) -> BoxFuture<'_, Result<i64, StorageError>> {
+    fn compact(&self, document: DocId, snapshot: Vec<u8>, up_to_seq: i64) -> BoxFuture<'_, Result<i64, StorageError>> {
         self.write(move |tx| {
             let seq = insert_chunk(tx, document, "snapshot", &snapshot)?;
             let delete = "DELETE FROM chunks WHERE doc_id = ?1 AND seq <= ?2";

@@ -104,9 +104,8 @@ impl Document {
                 None => Ok(None),
             }
         };
-        let quarantine = futures_util::future::join_all(
-            tick.refused.iter().map(|(_, entry)| store.quarantine(entry.clone())),
-        );
+        let quarantine =
+            futures_util::future::join_all(tick.refused.iter().map(|(_, entry)| store.quarantine(entry.clone())));
         let states = async {
             if !tick.sync_states.is_empty() {
                 let max = self.shared.config.sync_states_per_device;

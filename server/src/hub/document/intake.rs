@@ -155,11 +155,7 @@ impl Document {
 }
 
 /// The new changes as they came, when they came in an order that others can apply them in.
-fn plain_changes(
-    summary: &SyncSummary,
-    data: &[u8],
-    applied: &[ChangeHash],
-) -> Option<Vec<(ChangeHash, Vec<u8>)>> {
+fn plain_changes(summary: &SyncSummary, data: &[u8], applied: &[ChangeHash]) -> Option<Vec<(ChangeHash, Vec<u8>)>> {
     let mut waiting: HashSet<ChangeHash> = applied.iter().copied().collect();
     let mut found = Vec::with_capacity(applied.len());
     for change in summary.changes() {

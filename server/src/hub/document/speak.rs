@@ -50,11 +50,7 @@ impl Document {
     }
 
     /// Tells those whose changes were refused; whoever's changes could not even be kept has to come again.
-    pub(super) fn report(
-        &self,
-        refused: Vec<(u64, NewQuarantined)>,
-        outcomes: Vec<Result<Quarantined, StorageError>>,
-    ) {
+    pub(super) fn report(&self, refused: Vec<(u64, NewQuarantined)>, outcomes: Vec<Result<Quarantined, StorageError>>) {
         for ((link, entry), outcome) in refused.into_iter().zip(outcomes) {
             self.shared.counters.refused.add(1);
             let Some(peer) = self.peers.get(&link) else { continue };

@@ -6,7 +6,7 @@ use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 
 use crate::storage::{
-    DocumentStore, DocumentWrite, MemoryStore, NewQuarantined, Quarantined, QuarantineLimits, Storage, StorageConfig,
+    DocumentStore, DocumentWrite, MemoryStore, NewQuarantined, QuarantineLimits, Quarantined, Storage, StorageConfig,
     StorageError, SyncStateKey,
 };
 use crate::testing::{event, sql_event};

@@ -138,10 +138,7 @@ async fn a_full_disk_fails_every_job_of_the_commit_and_stores_nothing() {
     }
     assert!(failed > 0);
     assert_eq!(count(&storage).await, 20 - failed, "what was said to be stored is stored, and nothing else");
-    storage
-        .write(|tx| Ok(tx.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))?))
-        .await
-        .unwrap();
+    storage.write(|tx| Ok(tx.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))?)).await.unwrap();
     put(&storage, 99, String::new()).await.unwrap();
 }
 

@@ -1,0 +1,12 @@
+//! The real server on a free port, asked by a real client.
+
+mod cli;
+mod devices;
+mod events;
+mod limits;
+mod openapi;
+mod roles;
+mod stopping;
+mod test_app;
+mod tokens;
+mod transfers;

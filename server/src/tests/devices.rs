@@ -1,0 +1,132 @@
+use std::time::Duration;
+
+use muster_model::id::EventId;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+
+use super::test_app::TestApp;
+use crate::storage::DATABASE_FILE;
+
+#[tokio::test]
+async fn a_code_becomes_a_device_once() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let request = json!({"role": "staff", "name": "Gate A, phone 2", "expires_min": 30});
+    let made = app.post(&app.operator(), &format!("/api/v1/events/{event}/devices"), &request).await.json();
+    let code = made["code"].as_str().unwrap();
+    assert_eq!(made["link"], format!("http://{}/enrol#{code}", app.address));
+    assert_eq!((made["role"].as_str(), code.len()), (Some("staff"), 26));
+    let enrol = json!({"code": code.to_lowercase(), "device_name": "My phone"});
+    let enrolled = app.post("", "/api/v1/devices/enrol", &enrol).await.json();
+    assert_eq!(enrolled["event_id"], event.to_string());
+    assert_eq!(enrolled["event_name"], "Baltic Summit");
+    assert_eq!((enrolled["role"].as_str(), enrolled["sync_url"].as_str()), (Some("staff"), Some("/sync")));
+    assert!(!enrolled["server_id"].as_str().unwrap().is_empty());
+    let left_ms = enrolled["expires_at_ms"].as_i64().unwrap() - crate::clock::now().ms();
+    assert!((89 * 86_400_000..=90 * 86_400_000).contains(&left_ms));
+
+    let again = app.post("", "/api/v1/devices/enrol", &enrol).await;
+    assert_eq!((again.status, again.code().as_str()), (StatusCode::GONE, "enrolment_code_used"));
+    let devices = app.get(&app.operator(), &format!("/api/v1/events/{event}/devices")).await.json();
+    let devices = devices["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), 1);
+    assert_eq!((devices[0]["name"].as_str(), &devices[0]["role"]), (Some("Gate A, phone 2"), &json!("staff")));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn expired_and_unknown_codes_enrol_nobody() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let code = app.code(event, &json!({"role": "staff"})).await;
+    let database = rusqlite::Connection::open(app.dir.path().join(DATABASE_FILE)).unwrap();
+    assert_eq!(database.execute("UPDATE enrolment_codes SET expires_at = 1", []).unwrap(), 1);
+    let answer = app.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await;
+    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::GONE, "enrolment_code_expired"));
+    for code in ["", "0", "00000000000000000000000000"] {
+        let answer = app.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "enrolment_code_unknown"));
+    }
+    let stored: Vec<u8> = database.query_row("SELECT code_hash FROM enrolment_codes", [], |row| row.get(0)).unwrap();
+    assert!(!String::from_utf8_lossy(&stored).contains(&code), "only its hash is kept");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down() {
+    let app = TestApp::start_with(tempfile::tempdir().unwrap(), |config| config.auth.enrol_attempts = 3).await;
+    let guess = json!({"code": "00000000000000000000000000"});
+    for _ in 0..3 {
+        assert_eq!(app.post("", "/api/v1/devices/enrol", &guess).await.code(), "enrolment_code_unknown");
+    }
+    let answer = app.post("", "/api/v1/devices/enrol", &guess).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (429, "too_many_attempts"));
+    assert!(answer.headers.contains_key("retry-after"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_code_is_asked_for_is_checked() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    app.fill(event).await;
+    let path = format!("/api/v1/events/{event}/devices");
+    for request in [
+        json!({"role": "admin"}),
+        json!({"role": "operator"}),
+        json!({"role": "presenter"}),
+        json!({"role": "presenter", "presenter": "x"}),
+        json!({"role": "presenter", "presenter": "0000000000000000"}),
+        json!({"role": "staff", "presenter": "0000000000000000"}),
+        json!({"role": "staff", "expires_min": 0}),
+        json!({"role": "staff", "expires_min": 10_081}),
+        json!({"role": "staff", "name": "a\nb"}),
+        json!({"role": "staff", "name": "n".repeat(101)}),
+        json!({"role": "staff", "nme": "typo"}),
+        json!({"name": "no role"}),
+    ] {
+        let answer = app.post(&app.operator(), &path, &request).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (422, "bad_field"), "{request}");
+    }
+    let nowhere = format!("/api/v1/events/{}/devices", EventId::from_random([9; 16]));
+    let answer = app.post(&app.operator(), &nowhere, &json!({"role": "staff"})).await;
+    assert_eq!(answer.code(), "event_not_found");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_revoked_device_is_refused_and_its_connections_end() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let (staff, other) = (app.staff(event).await, app.staff(event).await);
+    let upgrade = app
+        .request(Method::GET, &staff.token, "/sync")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let response = upgrade.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    let mut socket = response.upgrade().await.unwrap();
+
+    let path = |id: &str| format!("/api/v1/events/{event}/devices/{id}");
+    let answer = app.delete(&app.operator(), &path(&staff.id)).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(app.get(&staff.token, "/api/v1/events").await.code(), "device_revoked");
+    assert_eq!(app.get(&staff.token, "/sync").await.code(), "device_revoked");
+    assert_eq!(app.get(&other.token, "/api/v1/events").await.status, 200);
+    let mut last_words = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(1), socket.read_to_end(&mut last_words)).await;
+    assert!(ended.is_ok(), "the connection must end within a second");
+
+    let devices = app.get(&app.operator(), &format!("/api/v1/events/{event}/devices")).await.json();
+    let revoked = |id: &str| {
+        let found = devices["devices"].as_array().unwrap().iter().find(|device| device["device_id"] == id).unwrap();
+        found["revoked_at_ms"].is_i64()
+    };
+    assert!(revoked(&staff.id) && !revoked(&other.id));
+    assert_eq!(app.delete(&app.operator(), &path("0000000000000000")).await.code(), "device_not_found");
+    assert_eq!(app.delete(&app.operator(), &path("nobody")).await.code(), "bad_parameter");
+    app.stop().await;
+}
