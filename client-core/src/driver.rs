@@ -21,7 +21,7 @@ use crate::command::{Answer, Answers, CheckIn, Command, NewIncident, NewWalkIn, 
 use crate::engine::{Cx, Engine, Output};
 use crate::error::{CoreError, EngineError};
 use crate::event::{Effect, Event};
-use crate::store::{Store, StoreRead};
+use crate::store::{Flush, Store, StoreRead};
 use crate::view::{
     ArrivalView, AttendeeCard, BoardRow, CheckpointView, CountsView, DoubleView, IncidentView, LogisticsView,
     SearchHit, SessionFilter, SessionView, StatusView,
@@ -73,7 +73,11 @@ impl<S: Store> Driver<S> {
     /// If it could not be done or not be made durable. Then it was not done at all; take the effects all the same, since
     /// links may have to be closed.
     pub fn dispatch(&mut self, now: Timestamp, event: Event) -> Result<Answer, CoreError> {
-        let output = self.engine.handle(&self.store, now, &mut *self.rng, event);
+        let flush = flush_after(&event);
+        let mut output = self.engine.handle(&self.store, now, &mut *self.rng, event);
+        if let Ok(output) = &mut output {
+            output.batch.flush = flush;
+        }
         self.carry_out(now, output)
     }
 
@@ -440,6 +444,20 @@ impl<S: Store> Driver<S> {
     /// If the store fails.
     pub fn dump_projections(&self) -> Result<Vec<String>, CoreError> {
         Ok(StoreRead::dump_projections(&self.store)?)
+    }
+}
+
+/// What a person did must survive the loss of power before they are told that it is done. What came over a link others have
+/// too, and what is done in idle time can be done again.
+const fn flush_after(event: &Event) -> Flush {
+    match event {
+        Event::Opened | Event::Enrolled(_) | Event::Command(_) | Event::SyncStart | Event::SyncStop => Flush::Now,
+        Event::LinkUp { .. }
+        | Event::PeerUp { .. }
+        | Event::LinkDown { .. }
+        | Event::LinkFrame { .. }
+        | Event::LinkText { .. }
+        | Event::Wake => Flush::WithNext,
     }
 }
 

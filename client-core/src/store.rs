@@ -270,11 +270,25 @@ pub enum Write {
     ClearProjections,
 }
 
-/// Changes to the store, to be made all or none, in their order.
+/// When a committed batch must survive the loss of power.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Flush {
+    /// At once: somebody is shown that it was done.
+    #[default]
+    Now,
+    /// With the next batch that is flushed at once, or when the store finds time. It survives the death of the process all
+    /// the same. For what others have too, such as changes that came from a server: a lost tail of these is asked for
+    /// again, and saves a wait for the disk with every frame.
+    WithNext,
+}
+
+/// Changes to the store, to be made all or none, in their order. Batches survive in their order: none without those before.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WriteBatch {
     /// The changes.
     pub writes: Vec<Write>,
+    /// When they must survive the loss of power.
+    pub flush: Flush,
 }
 
 impl WriteBatch {

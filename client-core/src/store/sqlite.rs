@@ -1,6 +1,7 @@
 //! The store in one SQLite file.
 //!
-//! Write-ahead log with `synchronous = FULL`: a batch that was committed survives the loss of power. The database is
+//! Write-ahead log: a batch that was committed survives the death of the process, and the loss of power as
+//! [`Flush`] says. The database is
 //! locked for this process alone (`locking_mode = EXCLUSIVE`), which also spares SQLite the shared-memory file.
 
 mod migrations;
@@ -17,7 +18,7 @@ use rusqlite::{Connection, ErrorCode};
 
 pub use put_aside::{PutAside, put_aside};
 
-use crate::store::{Store, StoreError, WriteBatch};
+use crate::store::{Flush, Store, StoreError, WriteBatch};
 
 /// How long another process may hold the database before we give up: a moment, in case it is just closing.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
@@ -33,6 +34,8 @@ const STATEMENT_CACHE: usize = 64;
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
+    /// What `synchronous` is set for.
+    flush: Flush,
 }
 
 impl SqliteStore {
@@ -61,7 +64,21 @@ impl SqliteStore {
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
         migrations::migrate(&mut connection)?;
-        Ok(Self { connection })
+        Ok(Self { connection, flush: Flush::Now })
+    }
+
+    /// In WAL mode `FULL` waits for the disk at every commit and `NORMAL` at none; a later `FULL` commit brings all before
+    /// it to the disk, and a log whose tail is missing reads as if that tail had not been written.
+    fn flush_at(&mut self, flush: Flush) -> Result<(), StoreError> {
+        if self.flush != flush {
+            let level = match flush {
+                Flush::Now => "FULL",
+                Flush::WithNext => "NORMAL",
+            };
+            self.connection.pragma_update(None, "synchronous", level).map_err(failed)?;
+            self.flush = flush;
+        }
+        Ok(())
     }
 
     /// Lets the database grow to at most so many pages of 4 KiB, for tests of a full disk.
@@ -79,6 +96,7 @@ impl Store for SqliteStore {
         if batch.is_empty() {
             return Ok(());
         }
+        self.flush_at(batch.flush)?;
         let transaction = self.connection.transaction().map_err(failed)?;
         for change in &batch.writes {
             write::apply(&transaction, change)?;

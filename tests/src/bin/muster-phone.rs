@@ -13,10 +13,10 @@ use muster_model::id::{AttendeeId, CheckpointId, FactId};
 use muster_tests::crash::Said;
 
 /// How often it is looked what has reached the server.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 /// How many facts are looked at each time.
-const LOOK_AT: usize = 64;
+const LOOK_AT: usize = 40;
 
 /// A phone as a process of its own.
 #[derive(Debug, Parser)]

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{StoreRead, Write};
 
 fn batch(key: &str, bytes: usize) -> WriteBatch {
-    WriteBatch { writes: vec![Write::Meta(key.into(), Some(vec![7; bytes]))] }
+    WriteBatch { writes: vec![Write::Meta(key.into(), Some(vec![7; bytes]))], ..WriteBatch::default() }
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_damaged_database_is_put_aside_with_what_it_had_not_sent() {
     let path = dir.path().join("event.db");
     let mut store = SqliteStore::open(&path).unwrap();
     let rows = crate::store::contract::unsent_facts(40);
-    store.commit(&WriteBatch { writes: rows }).unwrap();
+    store.commit(&WriteBatch { writes: rows, ..WriteBatch::default() }).unwrap();
     drop(store);
     let mut bytes = std::fs::read(&path).unwrap();
     // A page in the middle: some of it reads, some does not.
@@ -98,7 +98,7 @@ fn what_had_not_been_sent_is_exported_whole_where_it_can_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("event.db");
     let mut store = SqliteStore::open(&path).unwrap();
-    store.commit(&WriteBatch { writes: crate::store::contract::unsent_facts(40) }).unwrap();
+    store.commit(&WriteBatch { writes: crate::store::contract::unsent_facts(40), ..WriteBatch::default() }).unwrap();
     drop(store);
     let first = put_aside(&path).unwrap();
     assert_eq!((first.facts, first.complete), (40, true));
@@ -123,6 +123,6 @@ fn a_file_that_is_no_database_says_so_and_can_be_put_aside() {
 fn documents_are_listed_with_their_sizes() {
     let mut store = SqliteStore::in_memory().unwrap();
     let doc = DocRef::whole(DocKind::Event);
-    store.commit(&WriteBatch { writes: vec![Write::AppendChunk(doc, vec![1; 5])] }).unwrap();
+    store.commit(&WriteBatch { writes: vec![Write::AppendChunk(doc, vec![1; 5])], ..WriteBatch::default() }).unwrap();
     assert_eq!(store.documents().unwrap()[0].incremental_bytes, 5);
 }
