@@ -1,17 +1,17 @@
 //! Attendance: how many were admitted, and how many are inside now.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::fact::{Fact, FactBody, ResolutionKind};
-use crate::fact_order::standing;
-use crate::id::{AttendeeId, CheckpointId};
+use crate::fact_order::{in_order, standing_among, standing_at, undone};
+use crate::id::{AttendeeId, CheckpointId, FactId};
 
 /// Counts of people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
     /// Attendees admitted at least once.
     pub admitted: u64,
-    /// Attendees whose last move was in.
+    /// Attendees whose last move was in, however long ago.
     pub inside: u64,
     /// Admissions in all: more than `admitted` where people come again, or where a ticket was admitted twice.
     pub admissions: u64,
@@ -40,22 +40,71 @@ pub struct Attendance {
 /// What the facts about one attendee at one checkpoint count for. Facts about others are ignored.
 #[must_use]
 pub fn count_one(attendee: AttendeeId, checkpoint: CheckpointId, facts: &[Fact]) -> Count {
+    count_standing(&standing_at(facts, (attendee, checkpoint)))
+}
+
+/// Counts the standing facts about one attendee at one checkpoint, in their order.
+///
+/// A second person found by a resolution came in with the second of the admissions it looked at, not when somebody got
+/// round to settling it: by then both may have left. When two are in on a ticket, nobody can say which of them an exit
+/// is; the first exit counts for the attendee, the next for the other.
+fn count_standing(facts: &[&Fact]) -> Count {
+    let settled = settled(facts);
+    let mut seen: HashMap<FactId, u64> = HashMap::new();
     let mut count = Count::default();
-    for fact in standing(facts).iter().filter(|fact| fact.body.attendance() == Some((attendee, checkpoint))) {
+    for fact in facts {
         match &fact.body {
             FactBody::Entry(_) | FactBody::WalkIn(_) => {
+                let second = settled.get(&fact.id).is_some_and(|resolution| {
+                    let seen = seen.entry(resolution.id).or_default();
+                    *seen += 1;
+                    *seen == 2 && resolution.found == ResolutionKind::SecondAdmitted
+                });
+                count.extra_inside += u64::from(second && count.inside == 1);
                 count.admissions += 1;
                 count.admitted = 1;
                 count.inside = 1;
             }
+            FactBody::Exit { .. } if count.inside == 0 => count.extra_inside = count.extra_inside.saturating_sub(1),
             FactBody::Exit { .. } => count.inside = 0,
-            FactBody::Resolution(resolution) => {
-                count.extra_inside = u64::from(resolution.found == ResolutionKind::SecondAdmitted);
-            }
             _ => {}
         }
     }
     count
+}
+
+/// A resolution, as far as it counts.
+#[derive(Clone, Copy)]
+struct Settled {
+    /// How many standing admissions it looked at, and its place in the order: the resolution that looked at most
+    /// counts, as it does for the state of a double admission, and of several such the last.
+    weight: (usize, usize),
+    id: FactId,
+    found: ResolutionKind,
+}
+
+/// The resolution that counts, for each admission that one looked at.
+fn settled(facts: &[&Fact]) -> HashMap<FactId, Settled> {
+    let mut settled: HashMap<FactId, Settled> = HashMap::new();
+    let is_resolution = |fact: &&Fact| matches!(fact.body, FactBody::Resolution(_));
+    if !facts.iter().any(is_resolution) {
+        return settled;
+    }
+    let admissions: HashSet<FactId> =
+        facts.iter().filter(|fact| fact.body.is_admission()).map(|fact| fact.id).collect();
+    for (place, fact) in facts.iter().enumerate() {
+        let FactBody::Resolution(resolution) = &fact.body else { continue };
+        let looked_at: HashSet<FactId> =
+            resolution.facts.iter().filter(|id| admissions.contains(id)).copied().collect();
+        let this = Settled { weight: (looked_at.len(), place), id: fact.id, found: resolution.found };
+        for admission in looked_at {
+            let counts = settled.entry(admission).or_insert(this);
+            if counts.weight < this.weight {
+                *counts = this;
+            }
+        }
+    }
+    settled
 }
 
 /// The counts per checkpoint, from all check-in facts of an event. `category_of` says an attendee's category; a walk-in's
@@ -65,48 +114,36 @@ pub fn count<'a>(
     facts: impl IntoIterator<Item = &'a Fact>,
     category_of: impl Fn(AttendeeId) -> Option<String>,
 ) -> BTreeMap<CheckpointId, Attendance> {
-    let mut places: HashMap<(AttendeeId, CheckpointId), Vec<Fact>> = HashMap::new();
-    let mut undos: Vec<&Fact> = Vec::new();
-    let mut place_of = HashMap::new();
-    let mut walk_ins = HashMap::new();
-    for fact in facts {
-        match (&fact.body, fact.body.attendance()) {
-            (FactBody::Undo { .. }, _) => undos.push(fact),
-            (_, Some(place)) => {
-                places.entry(place).or_default().push(fact.clone());
-                place_of.insert(fact.id, place);
-            }
-            _ => {}
-        }
-        if let FactBody::WalkIn(walk_in) = &fact.body {
-            walk_ins.insert(walk_in.attendee, walk_in.category.clone());
+    let facts: Vec<&Fact> = facts.into_iter().collect();
+    let undone = undone(&facts);
+    let mut places: HashMap<(AttendeeId, CheckpointId), Vec<&Fact>> = HashMap::new();
+    for fact in &facts {
+        if let Some(place) = fact.body.attendance() {
+            places.entry(place).or_default().push(fact);
         }
     }
-    // An undo goes with the fact it takes back; an undo of an undo with the undo.
-    undos.sort_unstable_by_key(|fact| (fact.corrected_at(), fact.id));
-    let mut waiting = undos;
-    loop {
-        let before = waiting.len();
-        waiting.retain(|undo| {
-            let FactBody::Undo { fact: target, .. } = &undo.body else { return false };
-            let Some(place) = place_of.get(target).copied() else { return true };
-            place_of.insert(undo.id, place);
-            places.entry(place).or_default().push((*undo).clone());
-            false
-        });
-        if waiting.len() == before {
-            break;
-        }
-    }
+    let walk_ins = walk_in_categories(&facts);
     let mut counts: BTreeMap<CheckpointId, Attendance> = BTreeMap::new();
     for ((attendee, checkpoint), facts) in places {
-        let one = count_one(attendee, checkpoint, &facts);
-        let category = category_of(attendee).or_else(|| walk_ins.get(&attendee).cloned()).unwrap_or_default();
+        let mut facts = in_order(facts);
+        facts.retain(|fact| !undone.contains_key(&fact.id));
+        let one = count_standing(&facts);
+        let category = category_of(attendee).or_else(|| walk_ins.get(&attendee).map(|&category| category.to_owned()));
         let attendance = counts.entry(checkpoint).or_default();
         attendance.total.add(&one);
-        attendance.by_category.entry(category).or_default().add(&one);
+        attendance.by_category.entry(category.unwrap_or_default()).or_default().add(&one);
     }
     counts
+}
+
+/// The categories that walk-ins were given; if one was written down several times, the last that stands.
+fn walk_in_categories<'a>(facts: &[&'a Fact]) -> HashMap<AttendeeId, &'a str> {
+    let standing = standing_among(facts.iter().copied(), |body| matches!(body, FactBody::WalkIn(_)));
+    let category = |fact: &'a Fact| match &fact.body {
+        FactBody::WalkIn(walk_in) => Some((walk_in.attendee, walk_in.category.as_str())),
+        _ => None,
+    };
+    standing.into_iter().filter_map(category).collect()
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 //! Two gates that cannot hear each other both do right when they admit the same ticket. When they meet, what happened
 //! becomes a task: both admissions stay, side by side, until somebody settles it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::checkpoint::{AdmissionRule, Checkpoint};
 use crate::event::Event;
 use crate::fact::{Fact, FactBody, Resolution};
-use crate::fact_order::standing;
+use crate::fact_order::standing_at;
 use crate::id::{AttendeeId, CheckpointId, FactId};
 
 /// Whether somebody has settled it.
@@ -49,31 +49,26 @@ pub fn find(
     checkpoint: &Checkpoint,
     facts: &[Fact],
 ) -> Vec<DoubleAdmission> {
-    let standing = standing(facts);
-    let here: Vec<&Fact> =
-        standing.into_iter().filter(|fact| fact.body.attendance() == Some((attendee, checkpoint_id))).collect();
+    let here = standing_at(facts, (attendee, checkpoint_id));
     let groups = match checkpoint.rule {
         AdmissionRule::Many => Vec::new(),
-        AdmissionRule::Once => vec![here.iter().filter(|fact| is_admission(fact)).map(|fact| fact.id).collect()],
+        AdmissionRule::Once => vec![here.iter().filter(|fact| fact.body.is_admission()).map(|fact| fact.id).collect()],
         AdmissionRule::OncePerDay => by_day(event, &here),
         AdmissionRule::EntryAndExit => without_exit(&here),
     };
+    let resolutions = Resolutions::of(&here);
     let double = |admissions: Vec<FactId>| DoubleAdmission {
         attendee,
         checkpoint: checkpoint_id,
-        state: state(&admissions, &here),
+        state: resolutions.state(&admissions),
         admissions,
     };
     groups.into_iter().filter(|admissions| admissions.len() > 1).map(double).collect()
 }
 
-fn is_admission(fact: &Fact) -> bool {
-    matches!(fact.body, FactBody::Entry(_) | FactBody::WalkIn(_))
-}
-
 fn by_day(event: &Event, here: &[&Fact]) -> Vec<Vec<FactId>> {
     let mut days: BTreeMap<_, Vec<FactId>> = BTreeMap::new();
-    for fact in here.iter().filter(|fact| is_admission(fact)) {
+    for fact in here.iter().filter(|fact| fact.body.is_admission()) {
         days.entry(event.day_of(fact.corrected_at())).or_default().push(fact.id);
     }
     days.into_values().collect()
@@ -84,22 +79,43 @@ fn without_exit(here: &[&Fact]) -> Vec<Vec<FactId>> {
     for fact in here {
         match (&fact.body, groups.last_mut()) {
             (FactBody::Exit { .. }, _) => groups.push(Vec::new()),
-            (_, Some(group)) if is_admission(fact) => group.push(fact.id),
+            (_, Some(group)) if fact.body.is_admission() => group.push(fact.id),
             _ => {}
         }
     }
     groups
 }
 
-/// The last resolution that looked at all admissions settles them; an admission heard of later opens the matter again.
-fn state(admissions: &[FactId], here: &[&Fact]) -> State {
-    let settled = here.iter().rev().find_map(|fact| match &fact.body {
-        FactBody::Resolution(resolution) if admissions.iter().all(|id| resolution.facts.contains(id)) => {
-            Some(State::Settled { by: fact.id, resolution: resolution.clone() })
+/// The standing resolutions, in their order, by each admission that they looked at: somebody who comes and goes all day
+/// has as many groups as visits, and each must find its own without a search through all.
+struct Resolutions<'a>(HashMap<FactId, Vec<(FactId, &'a Resolution)>>);
+
+impl<'a> Resolutions<'a> {
+    fn of(here: &[&'a Fact]) -> Self {
+        let mut by_admission: HashMap<FactId, Vec<_>> = HashMap::new();
+        for fact in here {
+            if let FactBody::Resolution(resolution) = &fact.body {
+                for admission in &resolution.facts {
+                    by_admission.entry(*admission).or_default().push((fact.id, resolution));
+                }
+            }
         }
-        _ => None,
-    });
-    settled.unwrap_or(State::Open)
+        Self(by_admission)
+    }
+
+    /// The last resolution that looked at all admissions settles them; an admission heard of later opens the matter
+    /// again.
+    fn state(&self, admissions: &[FactId]) -> State {
+        let candidates = admissions.first().and_then(|first| self.0.get(first)).map_or(&[][..], Vec::as_slice);
+        let looked_at_all = |resolution: &Resolution| {
+            let looked_at: HashSet<&FactId> = resolution.facts.iter().collect();
+            admissions.len() <= looked_at.len() && admissions.iter().all(|id| looked_at.contains(id))
+        };
+        match candidates.iter().rev().find(|(_, resolution)| looked_at_all(resolution)) {
+            Some((by, resolution)) => State::Settled { by: *by, resolution: (*resolution).clone() },
+            None => State::Open,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -246,6 +246,12 @@ impl FactBody {
         }
     }
 
+    /// Whether it let somebody in.
+    #[must_use]
+    pub const fn is_admission(&self) -> bool {
+        matches!(self, Self::Entry(_) | Self::WalkIn(_))
+    }
+
     /// The attendee and checkpoint it is about, if it is about any.
     #[must_use]
     pub const fn attendance(&self) -> Option<(AttendeeId, CheckpointId)> {

@@ -22,6 +22,8 @@ pub mod logistics;
 pub mod program;
 pub mod readiness;
 pub mod record;
+#[cfg(test)]
+mod testing;
 pub mod ticket;
 pub mod time;
 pub mod verdict;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::DocKind;
 use crate::fact::{Fact, FactBody, ItemState, Observation};
-use crate::fact_order::standing;
+use crate::fact_order::standing_among;
 use crate::id::{FactId, ItemId, SessionId, TemplateId};
 use crate::program::Session;
 use crate::record::Record;
@@ -116,11 +116,12 @@ impl Readiness {
 }
 
 /// The items that a session's room needs, in the order in which they are due: those of every template for its kind, each
-/// item once.
+/// item once, by the earliest time it is due. A session that does not take place needs none.
 #[must_use]
 pub fn items_for<'a>(session: &Session, templates: impl IntoIterator<Item = &'a ReadinessTemplate>) -> Vec<Item> {
     let wanted = |template: &&ReadinessTemplate| {
-        template.session_kinds.is_empty() || template.session_kinds.contains(&session.kind)
+        let fits = template.session_kinds.is_empty() || template.session_kinds.contains(&session.kind);
+        fits && !session.cancelled
     };
     let mut items: Vec<Item> = templates.into_iter().filter(wanted).flat_map(|t| t.items.iter().cloned()).collect();
     items.sort_by(|one, other| other.due_min.cmp(&one.due_min).then(one.id.cmp(&other.id)));
@@ -141,10 +142,9 @@ pub fn of_session(
     now: Timestamp,
 ) -> Readiness {
     let mut last: BTreeMap<ItemId, (FactId, Observation)> = BTreeMap::new();
-    for fact in standing(observations) {
-        if let FactBody::Observation(observation) = &fact.body
-            && observation.session == id
-        {
+    let of_this = |body: &FactBody| matches!(body, FactBody::Observation(seen) if seen.session == id);
+    for fact in standing_among(observations, of_this) {
+        if let FactBody::Observation(observation) = &fact.body {
             last.insert(observation.item, (fact.id, observation.clone()));
         }
     }

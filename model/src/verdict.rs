@@ -9,7 +9,7 @@ use crate::attendee::{Attendee, Registration};
 use crate::checkpoint::{AdmissionRule, Checkpoint, Question};
 use crate::event::Event;
 use crate::fact::{Fact, FactBody};
-use crate::fact_order::standing;
+use crate::fact_order::standing_at;
 use crate::id::{AttendeeId, CheckpointId, DeviceId, FactId, QuestionId};
 use crate::ticket::TicketHash;
 use crate::time::Timestamp;
@@ -53,7 +53,8 @@ pub struct Scan<'a> {
 pub enum Verdict {
     /// Let them in.
     Admitted,
-    /// They are in already.
+    /// They are in already. Names the first admission that stands in the way: of all, of the day, or since they were
+    /// last seen leaving, as the checkpoint's rule has it.
     AlreadyIn {
         /// Since when, corrected.
         at: Timestamp,
@@ -134,7 +135,7 @@ impl Verdict {
 #[must_use]
 pub fn decide(scan: &Scan<'_>) -> Verdict {
     let (attendee_id, attendee) = match scan.found {
-        Found::Nobody => return Verdict::Unknown,
+        Found::Nobody | Found::Several([]) => return Verdict::Unknown,
         Found::OtherEvent => return Verdict::WrongEvent,
         Found::Several(candidates) => return Verdict::Ambiguous { candidates: candidates.to_vec() },
         Found::One(id, attendee) => (id, attendee),
@@ -177,20 +178,19 @@ fn time(scan: &Scan<'_>, attendee: &Attendee) -> Option<Verdict> {
 }
 
 fn already_in(scan: &Scan<'_>, attendee: AttendeeId) -> Option<Verdict> {
-    let standing = standing(scan.facts);
-    let here = |fact: &&&Fact| fact.body.attendance() == Some((attendee, scan.checkpoint_id));
-    let is_entry = |fact: &Fact| matches!(fact.body, FactBody::Entry(_) | FactBody::WalkIn(_));
-    let mut here = standing.iter().filter(here);
+    let here = standing_at(scan.facts, (attendee, scan.checkpoint_id));
+    let mut admissions = here.iter().filter(|fact| fact.body.is_admission());
     let admission = match scan.checkpoint.rule {
         AdmissionRule::Many => None,
-        AdmissionRule::Once => here.find(|fact| is_entry(fact)),
+        AdmissionRule::Once => admissions.next(),
         AdmissionRule::OncePerDay => {
             let today = scan.event.day_of(scan.now);
-            here.find(|fact| is_entry(fact) && scan.event.day_of(fact.corrected_at()) == today)
+            admissions.find(|fact| scan.event.day_of(fact.corrected_at()) == today)
         }
         AdmissionRule::EntryAndExit => {
-            let moves = |fact: &&&Fact| is_entry(fact) || matches!(fact.body, FactBody::Exit { .. });
-            here.rfind(|fact| moves(fact)).filter(|fact| is_entry(fact))
+            let is_exit = |fact: &&Fact| matches!(fact.body, FactBody::Exit { .. });
+            let since = here.iter().rposition(is_exit).map_or(0, |exit| exit + 1);
+            here.iter().skip(since).find(|fact| fact.body.is_admission())
         }
     }?;
     Some(Verdict::AlreadyIn {

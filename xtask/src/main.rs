@@ -1,2 +1,68 @@
-//! The one way in.
-fn main() {}
+//! `cargo xtask`: the one way in, for people and for CI.
+//!
+//! Each subcommand is a file of its own. Anything that builds goes through [`workspace`], so that a nested cargo
+//! sees the same environment as one started by hand and rebuilds nothing.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to whoever started it")]
+
+mod arrows;
+mod attendees;
+mod crash;
+mod demo;
+mod error;
+#[cfg(test)]
+mod samples;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+/// Muster's tasks: set up, see it work, test it.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Find what this machine lacks to build Muster, and install it or say how
+    Setup,
+    /// See it work: a sample conference, phones without network, one server
+    Demo(demo::Args),
+    /// Run everything that must hold before a change goes in
+    Test(test::Args),
+    /// Kill the server and phones at random moments and look for anything lost
+    Crash(crash::Args),
+    /// Write a CSV of made attendees, the same on every machine for one seed
+    Attendees(attendees::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode, Error> {
+    match task {
+        Task::Setup => {
+            setup::run()?;
+            println!("setup: nothing is missing");
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Crash(args) => crash::run(&args),
+        Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
+    }
+}

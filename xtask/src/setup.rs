@@ -1,0 +1,172 @@
+//! `cargo xtask setup`: what this machine lacks to build Muster.
+//!
+//! The workspace needs little: SQLite comes as source and `ring` as C and assembly, so a C compiler with its
+//! headers; the gates need rustfmt and clippy. Each need is asked for by using it, not by looking for a file, so
+//! a compiler without headers is found out too. Nothing missing costs a few tens of milliseconds.
+
+use std::io::{self, Write as _};
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+use crate::workspace::{cargo, run as run_program, shown, succeeds};
+
+/// Something the workspace cannot be built or checked without.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Need {
+    CCompiler,
+    Archiver,
+    Rustfmt,
+    Clippy,
+}
+
+const NEEDS: [Need; 4] = [Need::CCompiler, Need::Archiver, Need::Rustfmt, Need::Clippy];
+
+/// What can be used here to install something.
+#[derive(Clone, Copy, Debug)]
+struct Means {
+    root: bool,
+    apt: bool,
+    rustup: bool,
+}
+
+impl Need {
+    fn name(self) -> &'static str {
+        match self {
+            Self::CCompiler => "a C compiler with headers (SQLite and TLS are built from C)",
+            Self::Archiver => "ar (C objects are gathered into libraries)",
+            Self::Rustfmt => "rustfmt (the format gate)",
+            Self::Clippy => "clippy (the lint gate)",
+        }
+    }
+
+    fn is_met(self) -> bool {
+        match self {
+            Self::CCompiler => c_compiles("#include <stdio.h>\n#include <math.h>\n"),
+            Self::Archiver => succeeds(Command::new("ar").arg("--version")) || cfg!(not(target_os = "linux")),
+            Self::Rustfmt => succeeds(cargo().args(["fmt", "--version"])),
+            Self::Clippy => succeeds(cargo().args(["clippy", "--version"])),
+        }
+    }
+
+    /// The program that would install it here, with its arguments, where we may run it.
+    fn installer(self, means: Means) -> Option<&'static [&'static str]> {
+        match self {
+            Self::CCompiler | Self::Archiver => (means.root && means.apt).then_some(&[
+                "apt-get",
+                "install",
+                "--yes",
+                "--no-install-recommends",
+                "build-essential",
+            ]),
+            Self::Rustfmt => means.rustup.then_some(&["rustup", "component", "add", "rustfmt"]),
+            Self::Clippy => means.rustup.then_some(&["rustup", "component", "add", "clippy"]),
+        }
+    }
+
+    /// One line that says what is missing and how to get it by hand.
+    fn advice(self, means: Means) -> String {
+        let how = match self {
+            Self::CCompiler | Self::Archiver if means.apt => "run `sudo apt-get install build-essential`",
+            Self::CCompiler | Self::Archiver => "install your system's C compiler",
+            Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
+            Self::Clippy if means.rustup => "run `rustup component add clippy`",
+            Self::Rustfmt | Self::Clippy => "install rustup, see https://rustup.rs",
+        };
+        format!("  {} is missing: {how}", self.name())
+    }
+}
+
+/// Installs what is missing and can be installed.
+///
+/// # Errors
+/// [`Error::NotReady`] with one line for each thing that is still missing.
+pub(crate) fn run() -> Result<(), Error> {
+    let missing: Vec<Need> = NEEDS.into_iter().filter(|need| !need.is_met()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let means = Means {
+        root: is_root(),
+        apt: succeeds(Command::new("apt-get").arg("--version")),
+        rustup: succeeds(Command::new("rustup").arg("--version")),
+    };
+    let failed = installers(&missing, means).into_iter().filter_map(|words| install(words).err());
+    let mut told: Vec<String> = failed.map(|error| format!("  {error}")).collect();
+    told.extend(missing.into_iter().filter(|need| !need.is_met()).map(|need| need.advice(means)));
+    if told.is_empty() { Ok(()) } else { Err(Error::NotReady(told)) }
+}
+
+/// What to run for what is missing, each program once.
+fn installers(missing: &[Need], means: Means) -> Vec<&'static [&'static str]> {
+    let mut programs = Vec::new();
+    for program in missing.iter().filter_map(|need| need.installer(means)) {
+        if !programs.contains(&program) {
+            programs.push(program);
+        }
+    }
+    programs
+}
+
+/// Runs one installing command. A fresh Debian image knows no packages yet, so apt's lists are fetched first.
+fn install(words: &[&str]) -> Result<(), Error> {
+    let Some((program, args)) = words.split_first() else { return Ok(()) };
+    let mut command = Command::new(program);
+    command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+    eprintln!("setup: {}", shown(&command));
+    if *program == "apt-get" {
+        run_program(Command::new("apt-get").args(["update", "--quiet"]).stdout(Stdio::null()))?;
+    }
+    // Standard output belongs to the task that setup was called for.
+    run_program(command.stdout(io::stderr()))
+}
+
+/// Whether `cc` accepts a source text as far as its headers; `cc` is what the build scripts call too.
+fn c_compiles(source: &str) -> bool {
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut command = Command::new(compiler);
+    command.args(["-x", "c", "-fsyntax-only", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut child) = command.spawn() else { return false };
+    // A compiler that does not read its input is told apart by its exit status below.
+    let written = child.stdin.take().is_some_and(|mut input| input.write_all(source.as_bytes()).is_ok());
+    child.wait().is_ok_and(|status| status.success()) && written
+}
+
+/// Whether packages may be installed without asking.
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEBIAN_ROOT: Means = Means { root: true, apt: true, rustup: true };
+
+    #[test]
+    fn root_on_debian_installs_each_package_once() {
+        let programs = installers(&NEEDS, DEBIAN_ROOT);
+        let packages: Vec<&str> = programs.iter().filter_map(|words| words.last().copied()).collect();
+        assert_eq!(packages, ["build-essential", "rustfmt", "clippy"]);
+    }
+
+    #[test]
+    fn without_root_the_command_is_named_and_not_run() {
+        let means = Means { root: false, ..DEBIAN_ROOT };
+        assert!(installers(&[Need::CCompiler], means).is_empty());
+        assert!(Need::CCompiler.advice(means).ends_with("run `sudo apt-get install build-essential`"));
+    }
+
+    #[test]
+    fn without_rustup_its_home_is_named() {
+        let means = Means { rustup: false, ..DEBIAN_ROOT };
+        assert!(installers(&[Need::Rustfmt, Need::Clippy], means).is_empty());
+        assert!(Need::Clippy.advice(means).ends_with("https://rustup.rs"));
+    }
+
+    #[test]
+    fn a_missing_header_is_found_out() {
+        assert!(c_compiles("#include <stdio.h>\n"));
+        assert!(!c_compiles("#include <no-such-header.h>\n"));
+    }
+}

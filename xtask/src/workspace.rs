@@ -1,0 +1,157 @@
+//! The workspace on disk, and how to run programs in it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use cargo_metadata::MetadataCommand;
+
+use crate::error::Error;
+
+/// What `cargo run` sets for xtask itself. A nested cargo must not inherit it: build scripts that watch these
+/// variables (ring's does) would run again in every change between `cargo xtask` and plain `cargo`.
+const OWN_VARIABLES: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_NAME", "CARGO_PRIMARY_"];
+
+/// Where the workspace and its build products are.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the workspace that xtask was built from, with the target directory that cargo uses now
+    /// (`CARGO_TARGET_DIR` and cargo's configuration included).
+    ///
+    /// # Errors
+    /// [`Error::Metadata`] when cargo cannot read the workspace.
+    pub(crate) fn find() -> Result<Self, Error> {
+        let metadata = MetadataCommand::new().manifest_path(own_manifest()).no_deps().exec()?;
+        Ok(Self {
+            root: metadata.workspace_root.into_std_path_buf(),
+            target: metadata.target_directory.into_std_path_buf(),
+        })
+    }
+
+    /// A path given relative to the workspace's root.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A `cargo` to run in the workspace's root.
+    pub(crate) fn cargo<const N: usize>(&self, args: [&str; N]) -> Command {
+        let mut command = cargo();
+        command.current_dir(&self.root).args(args);
+        command
+    }
+
+    /// Builds release binaries, given as `(package, binary)`, and returns their paths in the same order.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when the build fails, [`Error::Start`] when there is no cargo.
+    pub(crate) fn build_release<const N: usize>(&self, binaries: [(&str, &str); N]) -> Result<[PathBuf; N], Error> {
+        let mut command = self.cargo(["build", "--release"]);
+        for (package, binary) in binaries {
+            command.args(["--package", package, "--bin", binary]);
+        }
+        run(&mut command)?;
+        let folder = self.target.join("release");
+        Ok(binaries.map(|(_, binary)| folder.join(format!("{binary}{}", env::consts::EXE_SUFFIX))))
+    }
+}
+
+/// xtask's own manifest: the start for everything that looks at the workspace.
+pub(crate) fn own_manifest() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")
+}
+
+/// The cargo that started xtask, without the variables meant for xtask alone.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        if OWN_VARIABLES.iter().any(|own| name.to_string_lossy().starts_with(own)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a program to its end with the caller's terminal.
+///
+/// # Errors
+/// [`Error::Start`] when it cannot be started, [`Error::Failed`] when it ends with anything but success.
+pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
+    let status = command.status().map_err(|source| Error::Start { command: shown(command), source })?;
+    if status.success() { Ok(()) } else { Err(Error::Failed { command: shown(command), status }) }
+}
+
+/// Whether a program can be started and is content, with nothing shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Lets a program take this one's place, so that its exit code and every signal (Ctrl-C above all) are its own.
+///
+/// # Errors
+/// [`Error::Start`] when it cannot be started.
+#[cfg(unix)]
+pub(crate) fn become_program(command: &mut Command) -> Result<ExitCode, Error> {
+    use std::os::unix::process::CommandExt as _;
+    let source = command.exec();
+    Err(Error::Start { command: shown(command), source })
+}
+
+/// Runs a program to its end and passes on its exit code, where a process cannot be replaced by another.
+///
+/// # Errors
+/// [`Error::Start`] when it cannot be started.
+#[cfg(not(unix))]
+pub(crate) fn become_program(command: &mut Command) -> Result<ExitCode, Error> {
+    let status = command.status().map_err(|source| Error::Start { command: shown(command), source })?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(ExitCode::from(code))
+}
+
+/// A command as one would type it, for messages.
+pub(crate) fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_stem().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_typed() {
+        let mut command = Command::new("/opt/rust/bin/cargo");
+        command.args(["doc", "--no-deps"]);
+        assert_eq!(shown(&command), "cargo doc --no-deps");
+    }
+
+    #[test]
+    fn a_nested_cargo_does_not_inherit_what_was_set_for_xtask() {
+        // `cargo test` sets these for this process, as `cargo run` does.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        let removed: Vec<_> =
+            cargo().get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();
+        assert!(removed.contains(&"CARGO_PKG_NAME".into()));
+        assert!(removed.contains(&"CARGO_MANIFEST_DIR".into()));
+        assert!(!removed.contains(&"CARGO_HOME".into()));
+    }
+
+    #[test]
+    fn failure_and_absence_are_told_apart() {
+        let missing = run(&mut Command::new("no-such-program-here"));
+        assert!(matches!(missing, Err(Error::Start { .. })));
+        let failing = run(cargo().arg("--no-such-option").stderr(Stdio::null()));
+        assert!(matches!(failing, Err(Error::Failed { .. })));
+        assert!(run(cargo().arg("--version").stdout(Stdio::null())).is_ok());
+    }
+}
