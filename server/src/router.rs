@@ -59,7 +59,6 @@ pub fn description() -> utoipa::openapi::OpenApi {
 }
 
 /// The server's routes.
-#[must_use]
 pub fn router(app: &AppState) -> Router {
     let http = &app.config.http;
     let bounded = |routes: OpenApiRouter<AppState>, limit_ms: u64| {
