@@ -7,12 +7,12 @@ use std::time::Duration;
 use muster_model::id::EventId;
 use tokio::sync::Semaphore;
 
+use crate::auth::extract::Caller;
 use crate::auth::identity::Identities;
 use crate::auth::keys::{KeyError, ServerKey};
 use crate::auth::permission::Action;
 use crate::auth::throttle::Throttle;
 use crate::auth::token::{MintError, Tokens};
-use crate::auth::extract::Caller;
 use crate::config::Config;
 use crate::documents::Documents;
 use crate::error::{ApiError, ErrorCode};

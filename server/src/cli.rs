@@ -185,4 +185,3 @@ pub fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     eprintln!("{text}");
     ExitCode::FAILURE
 }
-

@@ -162,7 +162,8 @@ pub(crate) async fn revoke(
 ) -> Result<bool, StorageError> {
     storage
         .write(move |tx| {
-            let update = "UPDATE devices SET revoked_at = coalesce(revoked_at, ?3) WHERE event_id = ?1 AND device_id = ?2";
+            let update =
+                "UPDATE devices SET revoked_at = coalesce(revoked_at, ?3) WHERE event_id = ?1 AND device_id = ?2";
             Ok(tx.execute(update, params![event.to_string(), id.to_string(), now.ms()])? > 0)
         })
         .await

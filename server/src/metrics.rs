@@ -141,7 +141,7 @@ impl Collector for Inside {
 
 fn durations(encoder: &mut DescriptorEncoder, name: &str, about: &str, counted: &DurationHistogram) -> fmt::Result {
     let seconds = |us: u64| Duration::from_micros(us).as_secs_f64();
-    let bounds = DURATION_BUCKETS_US.iter().map(|us| seconds(*us)).chain([f64::MAX]);
+    let bounds = DURATION_BUCKETS_US.iter().map(|us| seconds(*us)).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(counted.buckets).collect();
     let mut metric = encoder.encode_descriptor(
         name,

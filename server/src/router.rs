@@ -59,28 +59,29 @@ pub fn description() -> utoipa::openapi::OpenApi {
 }
 
 /// The server's routes.
-#[must_use]
 pub fn router(app: &AppState) -> Router {
     let http = &app.config.http;
     let bounded = |routes: OpenApiRouter<AppState>, limit_ms: u64| {
         let limit = Duration::from_millis(limit_ms);
         let within = move |request: Request, next: Next| within(limit, request, next);
-        routes
-            .layer(middleware::from_fn(within))
-            .layer(middleware::from_fn_with_state(Arc::clone(app), one_of_many))
+        routes.layer(middleware::from_fn(within)).layer(middleware::from_fn_with_state(Arc::clone(app), one_of_many))
     };
     let (router, _) = OpenApiRouter::new()
         .merge(bounded(quick(), http.request_timeout_ms))
         .merge(bounded(transfers(), http.transfer_timeout_ms))
         .merge(always())
         .split_for_parts();
+    around(router, app).with_state(Arc::clone(app))
+}
+
+/// What happens around every request, whatever its route.
+fn around(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     router
         .fallback(|| async { ErrorCode::NotFound })
         .method_not_allowed_fallback(|| async { ErrorCode::MethodNotAllowed })
-        .layer(axum::extract::DefaultBodyLimit::max(http.body_limit_bytes))
+        .layer(axum::extract::DefaultBodyLimit::max(app.config.http.body_limit_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(app), observe))
-        .with_state(Arc::clone(app))
 }
 
 /// Refuses a request when too many are being worked on.
@@ -170,3 +171,35 @@ fn method(method: &Method) -> &'static str {
     known.iter().zip(names).find(|(one, _)| *one == method).map_or("other", |(_, name)| name)
 }
 
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::app::App;
+    use crate::config::Config;
+    use crate::error::ErrorBody;
+
+    #[tokio::test]
+    async fn a_panic_costs_its_request_and_says_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = App::open(dir.path(), Config::default(), String::new()).await.unwrap();
+        let routes = Router::new()
+            .route("/bug", get(async || -> String { panic!("Jānis Bērziņš, janis@example.org") }))
+            .route("/fine", get(async || "fine"));
+        let routes = around(routes, &app).with_state(Arc::clone(&app));
+        let ask = async |path: &str| {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let response = routes.clone().oneshot(request).await.unwrap();
+            (response.status(), axum::body::to_bytes(response.into_body(), 10_000).await.unwrap())
+        };
+        let (status, body) = ask("/bug").await;
+        let body: ErrorBody = serde_json::from_slice(&body).unwrap();
+        assert_eq!((status.as_u16(), body.code.as_str()), (500, "internal"));
+        assert_eq!(body.detail, ErrorCode::Internal.detail());
+        assert_eq!(ask("/fine").await.0, StatusCode::OK);
+        app.hub.shutdown().await;
+    }
+}

@@ -89,9 +89,8 @@ pub async fn launch(
         shutdown.await;
         tracing::info!("muster is stopping");
         stop.send_replace(true);
-        // Sync connections end first, so that phones learn of it at once.
-        opened.app.hub.shutdown().await;
     };
+    // Requests under way still need the hub; it ends the sync connections when they are done.
     tokio::join!(serve(listener, routes, &opened.app.config.http, stopping), stopper);
     opened.close().await;
     Ok(())

@@ -15,13 +15,14 @@ use futures_util::{SinkExt, StreamExt};
 use muster_protocol::{
     Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, FrameLimits, PeerInfo, PeerMessage, ProtocolCode,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::hub::{Ending, Hub, Outbox, Principal, Session, now, wire};
 use liveness::Liveness;
 
-/// Frames that are written in one go at most.
+/// Frames, and about how many bytes, that are written in one go.
 const WRITE_BATCH: usize = 64;
+const WRITE_BATCH_BYTES: usize = 256 << 10;
 
 /// Limits and times of one WebSocket.
 #[derive(Debug, Clone)]
@@ -30,11 +31,18 @@ pub struct SocketConfig {
     pub max_frame_bytes_import: usize,
     /// The largest frame of any other device, in bytes. Default 4 MiB.
     pub max_frame_bytes: usize,
-    /// How often a ping is sent, in milliseconds. A peer from which nothing came between two pings is gone. Default
-    /// 5,000.
+    /// How often a ping is sent, in milliseconds. Default 5,000.
     pub ping_ms: u64,
-    /// How long one write may take, in milliseconds. Default 10,000.
+    /// How long nothing at all may come before the peer is taken for gone, in milliseconds. A frame counts when it is
+    /// whole, and nothing else can come meanwhile, so this is also what a slow link has for its largest upload. Default
+    /// 30,000.
+    pub silence_ms: u64,
+    /// How long one write may take, in milliseconds, beyond the time that its bytes need at
+    /// [`min_bytes_per_s`](Self::min_bytes_per_s). Default 10,000.
     pub write_timeout_ms: u64,
+    /// The slowest link that is served, in bytes a second: a phone at the edge of the network downloads a large document
+    /// in one frame. Default 16 KiB.
+    pub min_bytes_per_s: u64,
     /// How long to wait for the `join`, in milliseconds. Default 10,000.
     pub handshake_timeout_ms: u64,
     /// How long the last words and the close frame may take, in milliseconds. Default 2,000.
@@ -47,6 +55,8 @@ impl Default for SocketConfig {
             max_frame_bytes_import: 16 << 20,
             max_frame_bytes: 4 << 20,
             ping_ms: 5_000,
+            silence_ms: 30_000,
+            min_bytes_per_s: 16 << 10,
             write_timeout_ms: 10_000,
             handshake_timeout_ms: 10_000,
             close_timeout_ms: 2_000,
@@ -152,16 +162,28 @@ async fn write(
     messages: impl IntoIterator<Item = Message>,
     config: &SocketConfig,
 ) -> Result<(), Ending> {
+    let mut bytes = 0_u64;
+    let messages: Vec<Message> =
+        messages.into_iter().inspect(|message| bytes = bytes.saturating_add(len(message))).collect();
+    let limit_ms = bytes.saturating_mul(1_000) / config.min_bytes_per_s.max(1);
+    let limit = Duration::from_millis(limit_ms.saturating_add(config.write_timeout_ms));
     let writing = async {
         for message in messages {
             sink.feed(message).await?;
         }
         sink.flush().await
     };
-    match timeout(Duration::from_millis(config.write_timeout_ms), writing).await {
+    match timeout(limit, writing).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(Ending::Left),
         Err(_) => Err(Ending::Unresponsive),
+    }
+}
+
+fn len(message: &Message) -> u64 {
+    match message {
+        Message::Binary(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        _ => 0,
     }
 }
 
@@ -183,7 +205,7 @@ impl Open<'_> {
         config: &SocketConfig,
     ) -> Ending {
         let link = Arc::clone(session.link());
-        let liveness = Liveness::default();
+        let liveness = Liveness::new();
         tokio::select! {
             biased;
             ending = link.ended() => ending,
@@ -240,17 +262,23 @@ impl Open<'_> {
 
 async fn write_all(sink: &mut Sink, outbox: &mut Outbox, liveness: &Liveness, config: &SocketConfig) -> Ending {
     let period = Duration::from_millis(config.ping_ms.max(1));
-    let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    let mut pings = tokio::time::interval_at(Instant::now() + period, period);
     pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let silence = Duration::from_millis(config.silence_ms);
     loop {
         let written = tokio::select! {
             frame = outbox.next() => {
                 let Some(frame) = frame else { return Ending::Left };
-                let more = std::iter::from_fn(|| outbox.try_next()).take(WRITE_BATCH);
-                write(sink, std::iter::once(frame).chain(more).map(Message::Binary), config).await
+                let begun = Instant::now();
+                let written = write(sink, batch(frame, outbox), config).await;
+                if begun.elapsed() >= period {
+                    // It took what we had to say, if slowly.
+                    liveness.heard();
+                }
+                written
             }
             _ = pings.tick() => {
-                if !liveness.heard_since_last_time() {
+                if liveness.silence() > silence {
                     return Ending::Unresponsive;
                 }
                 write(sink, [Message::Ping(axum::body::Bytes::new())], config).await
@@ -260,6 +288,18 @@ async fn write_all(sink: &mut Sink, outbox: &mut Outbox, liveness: &Liveness, co
             return ending;
         }
     }
+}
+
+/// A frame and those that wait behind it, as many as go well in one write.
+fn batch(first: axum::body::Bytes, outbox: &mut Outbox) -> Vec<Message> {
+    let mut bytes = first.len();
+    let mut batch = vec![Message::Binary(first)];
+    while batch.len() < WRITE_BATCH && bytes < WRITE_BATCH_BYTES {
+        let Some(frame) = outbox.try_next() else { break };
+        bytes = bytes.saturating_add(frame.len());
+        batch.push(Message::Binary(frame));
+    }
+    batch
 }
 
 /// Waits until then; for ever if there is no end.

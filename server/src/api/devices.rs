@@ -145,7 +145,9 @@ fn role(request: &CodeRequest) -> Result<Role, ApiError> {
     };
     text.parse().map_err(|error| match error {
         RoleError::Unknown => bad("role must be coordinator, finance, staff or presenter".to_owned()),
-        RoleError::PresenterMissing => bad("the role presenter needs the field presenter: whose device it is".to_owned()),
+        RoleError::PresenterMissing => {
+            bad("the role presenter needs the field presenter: whose device it is".to_owned())
+        }
         RoleError::Presenter(error) => bad(format!("presenter: {error}")),
     })
 }

@@ -95,7 +95,8 @@ pub(crate) async fn export(
     Path((event, format)): Path<(EventId, String)>,
 ) -> Result<Response, ApiError> {
     let names = ExportFormat::ALL.map(ExportFormat::as_str);
-    let unknown = || ApiError::new(ErrorCode::FormatUnknown, format!("there is no such format: use {}", names.join(", ")));
+    let unknown =
+        || ApiError::new(ErrorCode::FormatUnknown, format!("there is no such format: use {}", names.join(", ")));
     let format = ExportFormat::ALL.into_iter().find(|known| known.as_str() == format).ok_or_else(unknown)?;
     app.event(&caller, format.action(), event).await?;
     let (name, bytes) = file(&app, event, format).await?;
@@ -127,7 +128,10 @@ async fn file(app: &App, id: EventId, format: ExportFormat) -> Result<(String, V
             let devices = devices::list(&app.storage, id).await?;
             blocking(move || {
                 let names = CheckinNames {
-                    attendees: attendees.iter().map(|(id, one)| (*id, (one.name.as_str(), one.organisation.as_str()))).collect(),
+                    attendees: attendees
+                        .iter()
+                        .map(|(id, one)| (*id, (one.name.as_str(), one.organisation.as_str())))
+                        .collect(),
                     checkpoints: data.checkpoints.iter().map(|(id, one)| (*id, one.name.as_str())).collect(),
                     devices: devices.iter().map(|one| (one.id, one.name.as_str())).collect::<BTreeMap<_, _>>(),
                 };

@@ -16,14 +16,13 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, ApiError> {
-        let json = axum::Json::<serde_json::Value>::from_request(request, app).await.map_err(|rejection| {
-            match rejection {
+        let json =
+            axum::Json::<serde_json::Value>::from_request(request, app).await.map_err(|rejection| match rejection {
                 JsonRejection::MissingJsonContentType(_) => ErrorCode::NotJson.into(),
                 JsonRejection::BytesRejection(rejection) => body_error(&rejection, app.config.http.body_limit_bytes),
                 JsonRejection::JsonSyntaxError(_) | JsonRejection::JsonDataError(_) => ErrorCode::BadJson.into(),
                 _ => ErrorCode::BadJson.into(),
-            }
-        })?;
+            })?;
         match serde_json::from_value(json.0) {
             Ok(value) => Ok(Self(value)),
             Err(error) => Err(bad_field(&error.to_string())),
@@ -31,19 +30,16 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
     }
 }
 
-/// What serde says, as far as it quotes nothing of the body: names of fields are the API's own.
+/// What serde says, as far as it quotes nothing of the body: the names of fields that it asks for are the API's own.
 fn bad_field(text: &str) -> ApiError {
-    let about = |prefix: &str| {
-        let rest = text.strip_prefix(prefix)?;
-        rest.split('`').next()
+    let detail = if let Some(field) = text.strip_prefix("missing field `") {
+        format!("the field {} is missing", field.trim_end_matches('`'))
+    } else if let Some((_, known)) = text.rsplit_once("`, expected").filter(|_| text.starts_with("unknown field ")) {
+        format!("a field is unknown; known are{}", known.trim_start_matches(" one of"))
+    } else {
+        "a field is not of its type: see /api/v1/openapi.json".to_owned()
     };
-    if let Some(field) = about("missing field `") {
-        return ApiError::new(ErrorCode::BadField, format!("the field {field} is missing"));
-    }
-    if let Some((_, known)) = text.split_once("expected one of ").filter(|_| text.starts_with("unknown field ")) {
-        return ApiError::new(ErrorCode::BadField, format!("a field is unknown; known are {known}"));
-    }
-    ApiError::new(ErrorCode::BadField, "a field is not of its type: see /api/v1/openapi.json")
+    ApiError::new(ErrorCode::BadField, detail)
 }
 
 fn body_error(rejection: &BytesRejection, limit: usize) -> ApiError {
@@ -84,7 +80,9 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         match axum::extract::Query::<T>::from_request_parts(parts, app).await {
             Ok(query) => Ok(Self(query.0)),
-            Err(_) => Err(ApiError::new(ErrorCode::BadParameter, "a parameter of the query is unknown or not of its type")),
+            Err(_) => {
+                Err(ApiError::new(ErrorCode::BadParameter, "a parameter of the query is unknown or not of its type"))
+            }
         }
     }
 }
@@ -96,7 +94,10 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
 pub fn short_text(field: &'static str, text: &str, max: usize) -> Result<String, ApiError> {
     let text = text.trim();
     if text.chars().any(char::is_control) {
-        return Err(ApiError::new(ErrorCode::BadField, format!("{field} must have no line breaks or control characters")));
+        return Err(ApiError::new(
+            ErrorCode::BadField,
+            format!("{field} must have no line breaks or control characters"),
+        ));
     }
     if text.chars().count() > max {
         return Err(ApiError::new(ErrorCode::BadField, format!("{field} must have at most {max} characters")));
@@ -123,7 +124,7 @@ mod tests {
             bad_field(&error.unwrap().unwrap_err().to_string()).detail.into_owned()
         };
         assert_eq!(detail("{}"), "the field name is missing");
-        assert_eq!(detail(r#"{"name":"x","Jānis":1}"#), "a field is unknown; known are `name`, `count`");
+        assert_eq!(detail(r#"{"name":"x","Jānis":1}"#), "a field is unknown; known are `name` or `count`");
         assert!(!detail(r#"{"name":"x","count":"Jānis"}"#).contains("Jānis"));
     }
 

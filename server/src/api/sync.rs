@@ -1,10 +1,10 @@
 //! Where devices sync.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
-use axum::Extension;
 
 use crate::app::AppState;
 use crate::auth::extract::SyncCaller;

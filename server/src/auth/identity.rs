@@ -189,7 +189,13 @@ mod tests {
         assert_eq!(refused.code, ErrorCode::TokenInvalid);
         let refused = identities.check(&bearer(9, Role::Staff), at(5)).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::DeviceUnknown);
-        assert!(identities.check(&Checked { bearer: Bearer::Operator, expires_at: at(100) }, at(5)).await.unwrap().is_none());
+        assert!(
+            identities
+                .check(&Checked { bearer: Bearer::Operator, expires_at: at(100) }, at(5))
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[tokio::test]

@@ -99,10 +99,15 @@ concern! {
         max_frame_bytes_import: usize = "16777216", "bytes", "MUSTER_SYNC_MAX_FRAME_BYTES_IMPORT";
         /// The largest frame of any other device.
         max_frame_bytes: usize = "4194304", "bytes", "MUSTER_SYNC_MAX_FRAME_BYTES";
-        /// How often a ping is sent. A device from which nothing came between two pings is gone.
+        /// How often a ping is sent.
         ping_ms: u64 = "5000", "ms", "MUSTER_SYNC_PING_MS";
-        /// How long one write may take.
+        /// How long nothing at all may come before a device is taken for gone; also what a slow link has for its largest
+        /// frame.
+        silence_ms: u64 = "30000", "ms", "MUSTER_SYNC_SILENCE_MS";
+        /// How long one write may take, beyond the time that its bytes need on the slowest link that is served.
         write_timeout_ms: u64 = "10000", "ms", "MUSTER_SYNC_WRITE_TIMEOUT_MS";
+        /// The slowest link that is served.
+        min_bytes_per_s: u64 = "16384", "bytes/s", "MUSTER_SYNC_MIN_BYTES_PER_S";
         /// How long a device may take to say who it is.
         handshake_timeout_ms: u64 = "10000", "ms", "MUSTER_SYNC_HANDSHAKE_TIMEOUT_MS";
         /// How long the last words of a connection may take.
@@ -118,7 +123,9 @@ impl SyncOptions {
             max_frame_bytes_import,
             max_frame_bytes,
             ping_ms,
+            silence_ms,
             write_timeout_ms,
+            min_bytes_per_s,
             handshake_timeout_ms,
             close_timeout_ms,
         } = *self;
@@ -126,7 +133,9 @@ impl SyncOptions {
             max_frame_bytes_import,
             max_frame_bytes,
             ping_ms,
+            silence_ms,
             write_timeout_ms,
+            min_bytes_per_s,
             handshake_timeout_ms,
             close_timeout_ms,
         }

@@ -104,6 +104,15 @@ struct Document {
     tick: Tick,
     peers: BTreeMap<u64, Attached>,
     gossip: RemoteHeadsBook,
+    /// Not to be compacted below so many bytes of changes: the last time failed.
+    compact_from: usize,
+}
+
+impl Drop for Document {
+    fn drop(&mut self) {
+        let attached = i64::try_from(self.peers.len()).unwrap_or(i64::MAX);
+        self.shared.counters.attachments.add(attached.saturating_neg());
+    }
 }
 
 /// Starts a document's task. It ends by itself when nobody has used the document for a while.
@@ -165,7 +174,8 @@ impl Drop for Open {
 
 impl Document {
     async fn run(mut self, messages: &mut mpsc::Receiver<Message>) -> Result<(), HubError> {
-        let idle = Duration::from_secs(self.shared.config.idle_unload_s);
+        // Somebody may hold a lease and be about to speak: do not ask again at once.
+        let idle = Duration::from_secs(self.shared.config.idle_unload_s).max(Duration::from_millis(10));
         let mut last_flush: Option<Instant> = None;
         let mut used = Instant::now();
         let mut round = Vec::new();
@@ -173,7 +183,7 @@ impl Document {
             let first = tokio::select! {
                 biased;
                 message = messages.recv() => message,
-                () = sleep_until(used + idle) => {
+                () = sleep_until(used + idle), if self.peers.is_empty() => {
                     if self.unload().await? {
                         return Ok(());
                     }

@@ -95,10 +95,14 @@ impl Registry {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a document, or gives the open one.
-    pub(super) fn lease(&self, shared: &Arc<Shared>, event: EventId, document: DocRef) -> Lease {
+    /// Opens a document, or gives the open one. `None` when the hub is shutting down: what is asked for under the same
+    /// lock afterwards, all open documents, is then all there will be.
+    pub(super) fn lease(&self, shared: &Arc<Shared>, event: EventId, document: DocRef) -> Option<Lease> {
         let id = document.id(event);
         let mut open = self.open();
+        if shared.is_stopping() {
+            return None;
+        }
         let living = open.get(&id).filter(|handle| !handle.mailbox.is_closed());
         let handle = living.cloned().unwrap_or_else(|| {
             let (mailbox, messages) = mpsc::channel(shared.config.mailbox.max(1));
@@ -118,7 +122,7 @@ impl Registry {
             handle
         });
         handle.leases.fetch_add(1, Ordering::AcqRel);
-        Lease { handle, link: None }
+        Some(Lease { handle, link: None })
     }
 
     /// Takes the document out if nobody uses it. Leases are given under the same lock, so nobody can begin meanwhile.

@@ -103,11 +103,8 @@ impl Shared {
 
     /// Opens a document, and makes it known.
     pub(super) fn lease(self: &Arc<Self>, event: EventId, document: DocRef) -> Result<Lease, HubError> {
-        if self.is_stopping() {
-            return Err(HubError::Stopped);
-        }
         self.catalog_of(event).add([document]);
-        Ok(self.registry.lease(self, event, document))
+        self.registry.lease(self, event, document).ok_or(HubError::Stopped)
     }
 
     /// What is known of an event's documents so far.

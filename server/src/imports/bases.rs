@@ -43,9 +43,9 @@ pub(super) async fn store(
                 base.collection(collection)?.get(key).cloned()
             };
             for (collection, records) in &new.collections {
-                for (key, fields) in records.iter().filter(|(key, fields)| {
-                    of(&old, collection, key).as_ref() != Some(*fields)
-                }) {
+                for (key, fields) in
+                    records.iter().filter(|(key, fields)| of(&old, collection, key).as_ref() != Some(*fields))
+                {
                     let json = serde_json::to_string(fields).map_err(|_| malformed())?;
                     upsert.execute(params![event, source, collection, key, json])?;
                 }

@@ -1,33 +1,52 @@
 //! Whether the peer is still there.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// What reading knows and pinging asks. Both run on the connection's one task.
-#[derive(Debug, Default)]
-pub(super) struct Liveness {
-    heard: AtomicBool,
-    busy: AtomicBool,
+use tokio::time::Instant;
+
+/// What reading knows and pinging asks.
+#[derive(Debug)]
+pub(super) struct Liveness(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    heard_at: Instant,
+    busy: bool,
 }
 
 /// Reading is at work on something that came: what comes next waits for us, not for the peer.
 pub(super) struct Busy<'a>(&'a Liveness);
 
 impl Liveness {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State { heard_at: Instant::now(), busy: false }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn busy(&self) -> Busy<'_> {
-        self.busy.store(true, Relaxed);
+        self.state().busy = true;
         Busy(self)
     }
 
-    /// Whether anything came since this was asked last.
-    pub(super) fn heard_since_last_time(&self) -> bool {
-        self.heard.swap(false, Relaxed) || self.busy.load(Relaxed)
+    /// The peer gave a sign of life.
+    pub(super) fn heard(&self) {
+        self.state().heard_at = Instant::now();
+    }
+
+    /// For how long nothing has come.
+    pub(super) fn silence(&self) -> Duration {
+        let state = self.state();
+        if state.busy { Duration::ZERO } else { state.heard_at.elapsed() }
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.busy.store(false, Relaxed);
-        self.0.heard.store(true, Relaxed);
+        *self.0.state() = State { heard_at: Instant::now(), busy: false };
     }
 }
 
@@ -35,15 +54,19 @@ impl Drop for Busy<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_peer_that_waits_for_us_is_alive() {
-        let liveness = Liveness::default();
-        assert!(!liveness.heard_since_last_time());
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_waits_for_us_is_not_silent() {
+        let liveness = Liveness::new();
+        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+        pass(5).await;
+        assert_eq!(liveness.silence(), Duration::from_secs(5));
         let busy = liveness.busy();
-        assert!(liveness.heard_since_last_time());
-        assert!(liveness.heard_since_last_time());
+        pass(60).await;
+        assert_eq!(liveness.silence(), Duration::ZERO);
         drop(busy);
-        assert!(liveness.heard_since_last_time());
-        assert!(!liveness.heard_since_last_time());
+        pass(1).await;
+        assert_eq!(liveness.silence(), Duration::from_secs(1));
+        liveness.heard();
+        assert_eq!(liveness.silence(), Duration::ZERO);
     }
 }

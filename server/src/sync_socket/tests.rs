@@ -12,7 +12,6 @@ use crate::hub::Principal;
 use crate::storage::{MemoryStore, QuarantineLimits};
 use crate::testing::{Phone, Setup, TestServer, event, in_time, join, last_words, raw_socket, until, wire_id};
 
-#[expect(dead_code, reason = "shared with the guard's own tests, which use all of it")]
 #[path = "../../../protocol/tests/hostile/build.rs"]
 mod build;
 

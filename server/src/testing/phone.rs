@@ -46,6 +46,7 @@ struct Replica {
 /// What a phone knows.
 pub(crate) struct State {
     connection: Connection,
+    out: mpsc::UnboundedSender<Vec<u8>>,
     replicas: BTreeMap<DocumentId, Replica>,
     pub(crate) unavailable: BTreeSet<DocumentId>,
     pub(crate) notices: Vec<String>,
@@ -62,7 +63,6 @@ pub(crate) struct Phone {
     peer_id: PeerId,
     state: Arc<Mutex<State>>,
     news: watch::Sender<u64>,
-    out: mpsc::UnboundedSender<Vec<u8>>,
     deaf: watch::Sender<bool>,
 }
 
@@ -75,12 +75,12 @@ pub(crate) fn wire_id(event: EventId, document: DocRef) -> DocumentId {
 }
 
 impl State {
-    fn hear(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+    fn hear(&mut self, frame: &[u8]) {
         let output = self.connection.handle(at(), ConnectionEvent::Frame(frame));
-        let mut send = output.send;
+        self.send(output.send);
         for message in output.deliver {
             match message {
-                PeerMessage::Sync { document, data, .. } => send.extend(self.take(document, &data)),
+                PeerMessage::Sync { document, data, .. } => self.take(document, &data),
                 PeerMessage::DocUnavailable { document } => drop(self.unavailable.insert(document)),
                 PeerMessage::Notice { code, .. } => self.notices.push(code),
                 PeerMessage::Error { message } => self.errors.push(message),
@@ -91,22 +91,29 @@ impl State {
                 _ => {}
             }
         }
-        send
     }
 
-    fn take(&mut self, document: DocumentId, data: &[u8]) -> Option<Vec<u8>> {
-        let replica = self.replicas.get_mut(&document)?;
+    /// Frames are queued where they are made, under the lock: sync messages must not overtake each other.
+    fn send(&self, frames: impl IntoIterator<Item = Vec<u8>>) {
+        for frame in frames {
+            // A closed connection is told by the state.
+            drop(self.out.send(frame));
+        }
+    }
+
+    fn take(&mut self, document: DocumentId, data: &[u8]) {
+        let Some(replica) = self.replicas.get_mut(&document) else { return };
         let size = DocumentSize { stored_changes: replica.doc.stats().num_changes };
         let summary = check_sync_message(data, &GuardLimits::bulk_import(), &size).unwrap();
         replica.sync.receive(&mut replica.doc, &summary, data).unwrap();
         self.unavailable.remove(&document);
-        self.speak(document)
+        self.speak(document);
     }
 
-    fn speak(&mut self, document: DocumentId) -> Option<Vec<u8>> {
-        let replica = self.replicas.get_mut(&document)?;
-        let outgoing = replica.sync.generate(&replica.doc)?;
-        self.connection.sync_frame(document, outgoing)
+    fn speak(&mut self, document: DocumentId) {
+        let Some(replica) = self.replicas.get_mut(&document) else { return };
+        let outgoing = replica.sync.generate(&replica.doc);
+        self.send(outgoing.and_then(|outgoing| self.connection.sync_frame(document, outgoing)));
     }
 
     /// The phone's copy of a document.
@@ -147,8 +154,10 @@ impl Phone {
         let config = ConnectionConfig::new(peer_id.clone(), storage);
         let mut connection = Connection::client(config);
         let join = connection.handle(at(), ConnectionEvent::Opened).send;
+        let (out, frames) = mpsc::unbounded_channel();
         let state = Arc::new(Mutex::new(State {
             connection,
+            out,
             replicas: BTreeMap::new(),
             unavailable: BTreeSet::new(),
             notices: Vec::new(),
@@ -157,10 +166,8 @@ impl Phone {
             remote_heads: BTreeMap::new(),
             closed: None,
         }));
-        let (out, frames) = mpsc::unbounded_channel();
-        let phone =
-            Self { principal, peer_id, state, news: watch::Sender::new(0), out, deaf: watch::Sender::new(false) };
-        join.into_iter().for_each(|frame| phone.out.send(frame).unwrap());
+        let phone = Self { principal, peer_id, state, news: watch::Sender::new(0), deaf: watch::Sender::new(false) };
+        phone.look(|state| state.send(join));
         let socket = raw_socket(server, &principal).await;
         let hearing = (phone.news.clone(), phone.deaf.subscribe());
         tokio::spawn(run(socket, Arc::clone(&phone.state), frames, hearing));
@@ -196,12 +203,9 @@ impl Phone {
         let doc = copy.unwrap_or_else(|| document::create(self.principal.event, &document, actor).unwrap());
         let sync = DocSync::new(muster_protocol::Role::Full, DocSyncOptions::default());
         let id = wire_id(self.principal.event, document);
-        let frame = {
-            let mut state = self.state.lock().unwrap();
-            state.replicas.insert(id, Replica { doc, sync });
-            state.speak(id)
-        };
-        self.send(frame);
+        let mut state = self.state.lock().unwrap();
+        state.replicas.insert(id, Replica { doc, sync });
+        state.speak(id);
     }
 
     /// Opens a document and waits until phone and server have the same.
@@ -220,19 +224,16 @@ impl Phone {
     /// Writes a fact in a change of its own.
     pub(crate) fn write(&self, document: DocRef, key: &str, value: &str) {
         let id = wire_id(self.principal.event, document);
-        let frame = {
-            let mut state = self.state.lock().unwrap();
-            let doc = &mut state.replicas.get_mut(&id).unwrap().doc;
-            let collection = document.kind.collections()[0];
-            let facts = document::collection(doc, collection).unwrap();
-            doc.transact_with::<_, _, automerge::AutomergeError, _>(
-                |_| CommitOptions::default().with_time(0),
-                |tx| tx.put(&facts, key, value),
-            )
-            .unwrap();
-            state.speak(id)
-        };
-        self.send(frame);
+        let mut state = self.state.lock().unwrap();
+        let doc = &mut state.replicas.get_mut(&id).unwrap().doc;
+        let collection = document.kind.collections()[0];
+        let facts = document::collection(doc, collection).unwrap();
+        doc.transact_with::<_, _, automerge::AutomergeError, _>(
+            |_| CommitOptions::default().with_time(0),
+            |tx| tx.put(&facts, key, value),
+        )
+        .unwrap();
+        state.speak(id);
     }
 
     pub(crate) fn send_ephemeral(&self, document: DocRef, count: u64, data: &[u8]) {
@@ -291,10 +292,7 @@ impl Phone {
     }
 
     pub(crate) fn send(&self, frame: Option<Vec<u8>>) {
-        if let Some(frame) = frame {
-            // A closed connection is told by the state.
-            drop(self.out.send(frame));
-        }
+        self.look(|state| state.send(frame));
     }
 
     /// Hangs up without a word.
@@ -317,25 +315,24 @@ async fn run(
     mut socket: Socket,
     state: Arc<Mutex<State>>,
     mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
-    (news, deaf): (watch::Sender<u64>, watch::Receiver<bool>),
+    (news, mut deaf): (watch::Sender<u64>, watch::Receiver<bool>),
 ) {
     let mut ending = (0, String::new());
     loop {
+        let hears = !*deaf.borrow();
         tokio::select! {
             frame = frames.recv() => {
-                let Some(frame) = frame else { return };
-                if socket.send(Carried::Binary(frame.into())).await.is_err() {
-                    break;
+                // The close frame says more than a failed write.
+                drop(socket.send(Carried::Binary(frame.unwrap_or_default().into())).await);
+            }
+            phone = deaf.changed() => {
+                if phone.is_err() {
+                    return;
                 }
             }
-            message = socket.next(), if !*deaf.borrow() => match message {
+            message = socket.next(), if hears => match message {
                 Some(Ok(Carried::Binary(frame))) => {
-                    let answers = state.lock().unwrap().hear(&frame);
-                    for answer in answers {
-                        // The close frame says more than a failed write.
-                        drop(socket.feed(Carried::Binary(answer.into())).await);
-                    }
-                    drop(socket.flush().await);
+                    state.lock().unwrap().hear(&frame);
                     news.send_modify(|news| *news += 1);
                 }
                 Some(Ok(Carried::Close(Some(close)))) => ending = (close.code.into(), close.reason.to_string()),

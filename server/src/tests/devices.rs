@@ -1,12 +1,14 @@
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use muster_model::id::EventId;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::json;
-use tokio::io::AsyncReadExt;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::test_app::TestApp;
 use crate::storage::DATABASE_FILE;
+use crate::testing;
 
 #[tokio::test]
 async fn a_code_becomes_a_device_once() {
@@ -100,15 +102,14 @@ async fn a_revoked_device_is_refused_and_its_connections_end() {
     let app = TestApp::start().await;
     let event = app.event().await;
     let (staff, other) = (app.staff(event).await, app.staff(event).await);
-    let upgrade = app
-        .request(Method::GET, &staff.token, "/sync")
-        .header("connection", "upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    let response = upgrade.send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    let mut socket = response.upgrade().await.unwrap();
+    let mut sockets = Vec::new();
+    for token in [&staff.token, &other.token] {
+        let url = format!("ws://{}/sync?access_token={token}", app.address);
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        socket.send(Message::Binary(testing::join("phone").into())).await.unwrap();
+        assert!(matches!(socket.next().await, Some(Ok(Message::Binary(_)))), "the server introduces itself");
+        sockets.push(socket);
+    }
 
     let path = |id: &str| format!("/api/v1/events/{event}/devices/{id}");
     let answer = app.delete(&app.operator(), &path(&staff.id)).await;
@@ -116,9 +117,11 @@ async fn a_revoked_device_is_refused_and_its_connections_end() {
     assert_eq!(app.get(&staff.token, "/api/v1/events").await.code(), "device_revoked");
     assert_eq!(app.get(&staff.token, "/sync").await.code(), "device_revoked");
     assert_eq!(app.get(&other.token, "/api/v1/events").await.status, 200);
-    let mut last_words = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(1), socket.read_to_end(&mut last_words)).await;
-    assert!(ended.is_ok(), "the connection must end within a second");
+    let ended = tokio::time::timeout(Duration::from_secs(1), testing::last_words(&mut sockets[0])).await;
+    let (_, close) = ended.expect("the connection must end within a second");
+    assert_eq!(close, Some((1008, "device_revoked".to_owned())));
+    sockets[1].send(Message::Ping("still here".into())).await.unwrap();
+    assert!(matches!(sockets[1].next().await, Some(Ok(Message::Pong(_)))));
 
     let devices = app.get(&app.operator(), &format!("/api/v1/events/{event}/devices")).await.json();
     let revoked = |id: &str| {

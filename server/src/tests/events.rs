@@ -13,9 +13,12 @@ async fn an_event_begins_with_an_entrance_and_a_template() {
     assert_eq!(shown["ends_at_ms"].as_i64().unwrap() - shown["starts_at_ms"].as_i64().unwrap(), 2 * 86_400_000);
     let counts = app.get(&app.operator(), &format!("/api/v1/events/{event}/counts")).await.json();
     assert_eq!(counts["checkpoints"][0]["name"], "Entrance");
-    assert_eq!(counts["checkpoints"][0]["total"], json!({
-        "admitted": 0, "inside": 0, "admissions": 0, "extra_inside": 0
-    }));
+    assert_eq!(
+        counts["checkpoints"][0]["total"],
+        json!({
+            "admitted": 0, "inside": 0, "admissions": 0, "extra_inside": 0
+        })
+    );
     app.fill(event).await;
     let counts = app.get(&app.operator(), &format!("/api/v1/events/{event}/counts")).await.json();
     assert_eq!(counts["attendees"], 3);

@@ -19,9 +19,8 @@ async fn a_second_import_changes_nothing_and_an_update_only_what_it_changed() {
     assert_eq!((&list["format"], &list["source"]), (&json!("attendees-csv"), &json!("registration")));
     assert_eq!(list["collections"]["attendees"]["created"], 3);
 
-    let export = async |format: &str| {
-        app.get(&app.operator(), &format!("/api/v1/events/{event}/exports/{format}")).await.text()
-    };
+    let export =
+        async |format: &str| app.get(&app.operator(), &format!("/api/v1/events/{event}/exports/{format}")).await.text();
     let before = (export("schedule-xml").await, export("attendees-csv").await);
     for (query, file) in [("", SCHEDULE), ("?source=registration", ATTENDEES)] {
         let again = import(&app, event, query, file).await;

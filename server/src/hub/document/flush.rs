@@ -143,7 +143,8 @@ impl Document {
 
     /// Puts a snapshot in the place of the changes, if they are at least `from` bytes and outweigh the last snapshot.
     pub(super) async fn compact(&mut self, from: usize) {
-        let due = self.stored.change_bytes >= from && self.stored.change_bytes > self.stored.snapshot_bytes;
+        let due = self.stored.change_bytes >= from.max(self.compact_from)
+            && self.stored.change_bytes > self.stored.snapshot_bytes;
         if !due {
             return;
         }
@@ -153,7 +154,11 @@ impl Document {
         let snapshot_bytes = snapshot.len();
         match self.shared.store.compact(self.handle.id, snapshot, self.stored.last_seq).await {
             Ok(last_seq) => self.stored = Stored { exists: true, snapshot_bytes, change_bytes: 0, last_seq },
-            Err(error) => tracing::warn!(document = ?self.handle.id, %error, "a snapshot could not be stored"),
+            Err(error) => {
+                tracing::warn!(document = ?self.handle.id, %error, "a snapshot could not be stored");
+                let more = self.shared.config.compact_bytes;
+                self.compact_from = self.stored.change_bytes.saturating_add(more);
+            }
         }
     }
 }

@@ -43,6 +43,7 @@ impl Document {
             stored: stored.as_ref().map(Stored::from).unwrap_or_default(),
             tick: Tick::default(),
             peers: BTreeMap::new(),
+            compact_from: 0,
             gossip: RemoteHeadsBook::new(RemoteHeadsLimits { entries: 4_096, ..RemoteHeadsLimits::default() }),
         })
     }

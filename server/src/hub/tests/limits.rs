@@ -145,6 +145,7 @@ async fn whoever_says_nothing_or_is_gone_is_disconnected() {
     let socket = crate::sync_socket::SocketConfig {
         handshake_timeout_ms: 100,
         ping_ms: 50,
+        silence_ms: 200,
         close_timeout_ms: 100,
         ..Default::default()
     };
