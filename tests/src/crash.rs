@@ -62,8 +62,6 @@ pub enum Said {
         /// The fact.
         fact: FactId,
     },
-    /// It has scanned all tickets.
-    Done,
 }
 
 /// What to do.
@@ -137,16 +135,17 @@ pub async fn run(options: &Options, folder: &Path) -> Result<Outcome, CrashError
             outcome.lost_on_server += scene.kill_server(options).await?;
             outcome.server_kills += 1;
         } else {
-            outcome.lost_on_phones += scene.kill_phone(options, rng.random_range(0..PHONES)).await?;
+            outcome.lost_on_phones += scene.kill_phone(options, rng.random_range(0..PHONES), None).await?;
             outcome.phone_kills += 1;
         }
+    }
+    // Nobody comes any more; what was shown has to arrive.
+    for number in 0..PHONES {
+        outcome.lost_on_phones += scene.kill_phone(options, number, Some(TICKETS)).await?;
     }
     scene.settle().await?;
     outcome.shown = scene.phones.iter().map(|phone| phone.ledger.shown().len()).sum();
     outcome.acknowledged = scene.phones.iter().map(|phone| phone.ledger.acknowledged().len()).sum();
-    for number in 0..PHONES {
-        outcome.lost_on_phones += scene.kill_phone(options, number).await?;
-    }
     let shown = scene.all(|phone| phone.ledger.shown());
     outcome.lost_on_server += scene.kill_server(options).await?;
     outcome.lost_on_server += scene.missing_on_server(&shown).await?;
@@ -219,24 +218,25 @@ impl Scene {
         Ok(facts.iter().filter(|fact| !held.contains_key(fact)).count())
     }
 
-    /// Kills a phone, looks at its database, and starts it again where it was; says how much was lost.
-    async fn kill_phone(&mut self, options: &Options, number: usize) -> Result<usize, CrashError> {
+    /// Kills a phone, looks at its database, and starts it again where it was, or `from` another ticket; says how much was
+    /// lost.
+    async fn kill_phone(&mut self, options: &Options, number: usize, from: Option<usize>) -> Result<usize, CrashError> {
         let phone = self.phones.get_mut(number).ok_or(CrashError::PhoneEnded(number))?;
         phone.kill().await?;
         let held = phone.own_facts()?;
         let lost = phone.ledger.shown().iter().filter(|fact| !held.contains(fact)).count();
-        phone.restart(&options.phone)?;
+        phone.restart(&options.phone, from)?;
         phone.ready().await;
         Ok(lost)
     }
 
-    /// Waits until the phones have scanned everything and know it on the server.
+    /// Waits until the phones know on the server what they showed.
     async fn settle(&mut self) -> Result<(), CrashError> {
         let deadline = Instant::now() + SETTLE_WITHIN;
         loop {
             let open = |phone: &PhoneProcess| phone.ledger.shown().difference(&phone.ledger.acknowledged()).count();
             let open: usize = self.phones.iter().map(open).sum();
-            if open == 0 && self.phones.iter().all(|phone| phone.ledger.is_done()) {
+            if open == 0 {
                 return Ok(());
             }
             for (number, phone) in self.phones.iter_mut().enumerate() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use muster_client_core::view::Durability;
 use muster_client_native::{Client, ClientConfig, ClientError, EnrolmentLink, WebSocketCarrier};
+use muster_model::fact::Fact;
 use muster_model::id::{AttendeeId, CheckpointId, FactId};
 use muster_tests::crash::Said;
 
@@ -16,7 +17,7 @@ use muster_tests::crash::Said;
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 /// How many facts are looked at each time.
-const LOOK_AT: usize = 40;
+const LOOK_AT: usize = 100;
 
 /// A phone as a process of its own.
 #[derive(Debug, Parser)]
@@ -68,7 +69,9 @@ async fn work(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     client.start_sync().await?;
     let checkpoint = ready(&client, &tickets).await?;
     say(&Said::Ready);
-    let mut waiting = VecDeque::new();
+    let earlier = client.read(|core, now| core.own_facts(now)).await?;
+    let of_attendee = |fact: &Fact| Some((fact.body.attendance()?.0, fact.id));
+    let mut waiting: VecDeque<_> = earlier.iter().filter_map(of_attendee).collect();
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut next = tokio::time::interval(Duration::from_millis(arguments.pace_ms.max(1)));
     next.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -86,10 +89,7 @@ async fn work(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                     }
                     Err(error) => say(&Said::Failed { ticket, code: error.code().to_owned() }),
                 },
-                None => {
-                    say(&Said::Done);
-                    done = true;
-                }
+                None => done = true,
             },
         }
     }

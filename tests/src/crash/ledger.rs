@@ -17,7 +17,6 @@ struct State {
     acknowledged: BTreeSet<FactId>,
     next_ticket: usize,
     ready: bool,
-    done: bool,
 }
 
 impl Ledger {
@@ -35,15 +34,13 @@ impl Ledger {
             }
             Said::Failed { .. } => {}
             Said::OnServer { fact } => drop(state.acknowledged.insert(fact)),
-            Said::Done => state.done = true,
         }
     }
 
-    /// A new life begins: what was shown stays, and what was acknowledged is asked for again.
+    /// A new life begins; gives the ticket after the last that was shown.
     pub(super) fn begin(&self) -> usize {
         let mut state = self.state();
         state.ready = false;
-        state.done = false;
         state.next_ticket
     }
 
@@ -57,9 +54,5 @@ impl Ledger {
 
     pub(super) fn is_ready(&self) -> bool {
         self.state().ready
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.state().done
     }
 }

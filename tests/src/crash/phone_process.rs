@@ -60,8 +60,10 @@ impl PhoneProcess {
         Ok(driver.own_facts(now)?.into_iter().map(|fact| fact.id).collect())
     }
 
-    pub(super) fn restart(&mut self, program: &Path) -> io::Result<()> {
-        let from = self.ledger.begin();
+    /// Starts it again, at the ticket after the last that it showed or `from` another.
+    pub(super) fn restart(&mut self, program: &Path, from: Option<usize>) -> io::Result<()> {
+        let next = self.ledger.begin();
+        let from = from.unwrap_or(next);
         (self.child, self.reading) = spawn(program, &self.database, &self.tickets, (from, None), &self.ledger)?;
         Ok(())
     }
