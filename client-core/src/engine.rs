@@ -41,6 +41,9 @@ use links::{Link, LinkKind, ServerState};
 pub(crate) use receive::wire_id;
 use views::{EventView, ProgramView, RoomsView};
 
+/// How long work that can wait does wait after a failure, in milliseconds.
+const PAUSE_AFTER_FAILURE_MS: i64 = 1_000;
+
 /// What is to be done about an event: commit the batch, then let the effects out and give the answer.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -192,8 +195,10 @@ impl Engine {
             self.recovery.push(Effect::Disconnect { link: *link });
             self.drop_link(*link, now, rng, &DownReason::Closed);
         }
-        self.wake_at = Some(now);
-        self.recovery.push(Effect::WakeAt(now));
+        // Not at once: a disk that is full stays full for a while.
+        let again = now.plus_ms(PAUSE_AFTER_FAILURE_MS);
+        self.wake_at = Some(again);
+        self.recovery.push(Effect::WakeAt(again));
     }
 
     /// What links need after [`Engine::handle`] or a commit failed.

@@ -61,12 +61,8 @@ impl Engine {
             }
         }
         let terms = terms(typed);
-        if !terms.is_empty() && ids.len() < limit {
-            for id in cx.store.search(&terms, limit)? {
-                if !ids.contains(&id) {
-                    ids.push(id);
-                }
-            }
+        if ids.is_empty() && !terms.is_empty() {
+            ids = cx.store.search(&terms, limit)?;
         }
         let mut hits = Vec::new();
         for id in ids.into_iter().take(limit) {

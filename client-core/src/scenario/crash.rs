@@ -168,3 +168,29 @@ fn copy_documents(world: &mut World, phone: &mut Driver<SqliteStore>) {
     world.server.close(9);
     assert_eq!(phone.status(now).unwrap().missing, []);
 }
+
+#[test]
+fn chunks_are_folded_into_one_when_they_outweigh_the_document() {
+    let mut world = World::with_phones(1_200, 1);
+    world.network_down();
+    let size = |world: &World| {
+        let sizes = crate::store::StoreRead::documents(world.phones[0].store()).unwrap();
+        sizes.iter().map(|size| size.incremental_bytes).sum::<u64>()
+    };
+    for number in 0..1_200 {
+        world.scan(0, number);
+    }
+    let before = size(&world);
+    world.now = world.now.plus_ms(60_000);
+    world.phones[0].dispatch(world.now, Event::Wake).unwrap();
+    world.run();
+    let after = size(&world);
+    assert!(after < before / 4, "{before} bytes of chunks became {after}");
+    world.restart(0);
+    let now = world.now;
+    assert_eq!(world.phones[0].own_facts(now).unwrap().len(), 1_200);
+    world.start(0);
+    world.network_up();
+    assert_eq!(world.phones[0].status(world.now).unwrap().servers[0].facts_not_there, 0);
+    world.assert_converged();
+}

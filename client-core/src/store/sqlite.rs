@@ -13,6 +13,7 @@ mod write;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
@@ -59,6 +60,8 @@ impl SqliteStore {
     fn on(mut connection: Connection) -> Result<Self, StoreError> {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        // Plans do not depend on values: without this SQLite plans some statements anew at every call, 6 % of indexing.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
@@ -98,9 +101,7 @@ impl Store for SqliteStore {
         }
         self.flush_at(batch.flush)?;
         let transaction = self.connection.transaction().map_err(failed)?;
-        for change in &batch.writes {
-            write::apply(&transaction, change)?;
-        }
+        write::apply_all(&transaction, &batch.writes)?;
         transaction.commit().map_err(failed)
     }
 }
