@@ -83,7 +83,7 @@ fn fill(store: &mut SqliteStore, event: EventId, attendees: usize) {
         transaction.commit();
         writes.push(Write::Snapshot(roster, doc.save()));
     }
-    store.commit(&WriteBatch { writes }).unwrap();
+    store.commit(&WriteBatch { writes, ..WriteBatch::default() }).unwrap();
 }
 
 fn gate() -> CheckpointId {
@@ -100,7 +100,7 @@ fn bare_commits(dir: &std::path::Path, count: usize) -> Vec<f64> {
     let commit = |number: usize| {
         let started = Instant::now();
         let row = Write::Meta(format!("row/{number}"), Some(vec![7; 200]));
-        store.commit(&WriteBatch { writes: vec![row] }).unwrap();
+        store.commit(&WriteBatch { writes: vec![row], ..WriteBatch::default() }).unwrap();
         ms(started)
     };
     (0..count).map(commit).collect()

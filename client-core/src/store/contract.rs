@@ -274,7 +274,10 @@ pub(super) fn projections_can_be_emptied<S: Store>(mut store: S) {
 pub(super) fn a_batch_is_all_or_nothing<S: Store>(mut store: S) {
     let mut long = entry(1, 1);
     long.fact.by = "x".repeat(MAX_FACT_BYTES);
-    let batch = WriteBatch { writes: vec![Write::Meta("a".into(), Some(vec![1])), Write::Fact(Box::new(long))], ..WriteBatch::default() };
+    let batch = WriteBatch {
+        writes: vec![Write::Meta("a".into(), Some(vec![1])), Write::Fact(Box::new(long))],
+        ..WriteBatch::default()
+    };
     assert!(store.commit(&batch).is_err());
     assert_eq!(store.meta("a").unwrap(), None);
     assert_eq!(store.dump_projections().unwrap(), Vec::<String>::new());

@@ -3,6 +3,7 @@
 //! What a column holds is told by its heading, by the tables in [`columns`]. Every row is one attendee; a row that cannot
 //! be one is skipped with a note that names the row, never the person.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
@@ -49,13 +50,15 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         notes.add("encoding_assumed", "file", detail);
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let mut reader = records(&text, separator_of(first));
+    let separator = separator_of(first);
+    bound(&text, separator, context.limits.attendees)?;
+    let mut reader = records(&text, separator);
     let mut rows = reader.records();
     let head = rows.next().and_then(Result::ok).ok_or(ImportError::Empty)?;
     let mut list = List { context, notes, rows: Vec::new(), read: 0, skipped: 0, check_ins: 0 };
     let headings = if columns::is_indico_import(&head) {
         let headings = columns::indico_import();
-        list.row(&head, 1, &headings)?;
+        list.row(&head, 1, &headings);
         headings
     } else {
         columns::recognise(&head)?
@@ -63,15 +66,31 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
     for (index, record) in rows.enumerate() {
         let number = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(2);
         match record {
-            Ok(record) => list.row(&record, number, &headings)?,
+            Ok(record) => list.row(&record, number, &headings),
             Err(_) => list.skip("row_unreadable", number, "skipped: it cannot be read"),
         }
     }
-    list.into_draft(&headings)
+    Ok(list.into_draft(&headings))
 }
 
 fn records(text: &str, separator: u8) -> csv::Reader<&[u8]> {
     ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes())
+}
+
+/// Counts the rows before any is kept: a list that is too long must not cost memory.
+fn bound(text: &str, separator: u8, limit: usize) -> Result<(), ImportError> {
+    let mut reader = records(text, separator);
+    let mut row = ByteRecord::new();
+    // The heading is not counted.
+    for _ in 0..=limit {
+        if !reader.read_byte_record(&mut row).unwrap_or(false) {
+            return Ok(());
+        }
+    }
+    if reader.read_byte_record(&mut row).unwrap_or(false) {
+        return Err(ImportError::TooLarge { what: "rows", limit: u64::try_from(limit).unwrap_or(u64::MAX) });
+    }
+    Ok(())
 }
 
 /// The separator: the one of comma, semicolon and tab that divides the first line most, outside quotes.
@@ -100,25 +119,21 @@ impl List<'_> {
         self.notes.add(code, format!("row {number}"), detail);
     }
 
-    fn row(&mut self, record: &StringRecord, number: u64, headings: &Headings) -> Result<(), ImportError> {
+    fn row(&mut self, record: &StringRecord, number: u64, headings: &Headings) {
         if record.iter().all(|field| field.trim().is_empty()) {
-            return Ok(());
+            return;
         }
         self.read = self.read.saturating_add(1);
-        let limit = self.context.limits.attendees;
-        if self.read > u64::try_from(limit).unwrap_or(u64::MAX) {
-            return Err(ImportError::TooLarge { what: "rows", limit: u64::try_from(limit).unwrap_or(u64::MAX) });
-        }
         let surplus = record.iter().skip(headings.count()).any(|field| !field.trim().is_empty());
         if record.len() < headings.count() || surplus {
             let detail = format!("skipped: it has {} fields, the heading has {}", record.len(), headings.count());
             self.skip("row_fields", number, &detail);
-            return Ok(());
+            return;
         }
         let mut row = Row::read(record, number, headings);
         if row.attendee.name.is_empty() {
             self.skip("row_without_name", number, "skipped: it names nobody");
-            return Ok(());
+            return;
         }
         if row.checked_in {
             self.check_ins = self.check_ins.saturating_add(1);
@@ -137,10 +152,9 @@ impl List<'_> {
             row.ticket.clear();
         }
         self.rows.push(row);
-        Ok(())
     }
 
-    fn into_draft(mut self, headings: &Headings) -> Result<Draft, ImportError> {
+    fn into_draft(mut self, headings: &Headings) -> Draft {
         let event = self.context.event;
         let mut emails = BTreeMap::<String, u32>::new();
         for row in &self.rows {
@@ -153,16 +167,15 @@ impl List<'_> {
         for row in std::mem::take(&mut self.rows) {
             let shared = emails.get(&row.contact.email.to_lowercase()).is_some_and(|&count| count > 1);
             let id = row.own_id.unwrap_or_else(|| AttendeeId::derive(event, &key_of(&row, shared, &mut orders)));
-            let taken = row.attendee.ticket.is_some_and(|ticket| !tickets.insert(ticket));
-            if taken {
+            if row.attendee.ticket.is_some_and(|ticket| !tickets.insert(ticket)) {
                 self.skip("duplicate_ticket", row.number, "skipped: its ticket code stands in a row before");
-            } else if draft.attendees.contains_key(&id) {
-                self.skip("duplicate_row", row.number, "skipped: the same attendee stands in a row before");
-            } else {
-                draft.attendees.insert(id, row.attendee);
+            } else if let Entry::Vacant(place) = draft.attendees.entry(id) {
+                place.insert(row.attendee);
                 if row.contact != Contact::default() {
                     draft.contacts.insert(id, row.contact);
                 }
+            } else {
+                self.skip("duplicate_row", row.number, "skipped: the same attendee stands in a row before");
             }
         }
         if self.check_ins > 0 {
@@ -175,7 +188,7 @@ impl List<'_> {
         draft.counts.skipped = self.skipped;
         draft.counts.check_ins = self.check_ins;
         draft.notes = self.notes;
-        Ok(draft)
+        draft
     }
 }
 

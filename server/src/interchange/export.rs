@@ -6,8 +6,8 @@ mod ical;
 mod json;
 mod xml;
 
-pub use self::csv::{CheckinNames, attendees_csv, checkins_csv};
 pub(crate) use self::csv::FORMULA_STARTS;
+pub use self::csv::{CheckinNames, attendees_csv, checkins_csv};
 pub use ical::icalendar;
 pub use json::schedule_json;
 pub use xml::schedule_xml;

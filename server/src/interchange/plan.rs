@@ -268,7 +268,12 @@ impl<'a> Planner<'a> {
             }
             let mut now_said = said.clone();
             now_said.insert("cancelled".to_owned(), Value::Bool(true));
-            self.plan.new_base.collections.entry(Session::COLLECTION.to_owned()).or_default().insert(key.clone(), now_said);
+            self.plan
+                .new_base
+                .collections
+                .entry(Session::COLLECTION.to_owned())
+                .or_default()
+                .insert(key.clone(), now_said);
             // The source said it takes place; if the documents do not say so any more, that was a coordinator.
             if let Some(session) = current.sessions.get(&id).filter(|session| !session.cancelled) {
                 let cancelled = Session { cancelled: true, ..session.clone() };
@@ -294,7 +299,11 @@ impl<'a> Planner<'a> {
             self.plan.report.notes.add("kept_edit", format!("event, {field}"), "the coordinator's value was kept");
         });
         let event: Event = merged.unwrap_or_else(|| current.event.clone());
-        if event == current.event { tally.unchanged += 1 } else { tally.changed += 1 }
+        if event == current.event {
+            tally.unchanged += 1
+        } else {
+            tally.changed += 1
+        }
         self.plan.report.collections.insert(Event::COLLECTION.to_owned(), tally);
         let mut all = base.cloned().unwrap_or_default();
         all.extend(said);
@@ -305,7 +314,9 @@ impl<'a> Planner<'a> {
     fn attendees(&mut self, current: &'a Current, event: &mut Event) -> Result<(), ImportError> {
         let draft = self.draft;
         let mut shards = Shards::new(current);
-        for (id, mut attendee) in self.merge(&draft.attendees, |id| current.attendees.get(id).map(|placed| &placed.attendee)) {
+        for (id, mut attendee) in
+            self.merge(&draft.attendees, |id| current.attendees.get(id).map(|placed| &placed.attendee))
+        {
             if let Some(placed) = current.attendees.get(&id) {
                 place::revoke_replaced(&placed.attendee, &mut attendee);
             }

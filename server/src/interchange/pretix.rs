@@ -96,19 +96,34 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
     }
     let nothing = resources.orders.is_empty() && resources.lists.is_empty() && resources.event.is_none();
     if nothing && resources.items.is_empty() && resources.questions.is_empty() && resources.notes.notes.is_empty() {
-        return Err(ImportError::Incomplete { what: "order, check-in list, product or event", kind: "file of the pretix API" });
+        return Err(ImportError::Incomplete {
+            what: "order, check-in list, product or event",
+            kind: "file of the pretix API",
+        });
     }
     let mut draft = Draft { notes: std::mem::take(&mut resources.notes), ..Draft::default() };
-    draft.silent = BTreeSet::from([("attendees", "revoked_tickets"), ("contacts", "dietary_needs"),
-        ("contacts", "access_needs"), ("checkpoints", "kind"), ("checkpoints", "session"), ("checkpoints", "valid_from"),
-        ("checkpoints", "valid_until"), ("checkpoints", "capacity")]);
+    draft.silent = BTreeSet::from([
+        ("attendees", "revoked_tickets"),
+        ("contacts", "dietary_needs"),
+        ("contacts", "access_needs"),
+        ("checkpoints", "kind"),
+        ("checkpoints", "session"),
+        ("checkpoints", "valid_from"),
+        ("checkpoints", "valid_until"),
+        ("checkpoints", "capacity"),
+    ]);
     if resources.questions.is_empty() {
         draft.silent.insert(("checkpoints", "questions"));
     }
     if resources.items.is_empty() && !(resources.orders.is_empty() && resources.lists.is_empty()) {
-        draft.guessed = BTreeSet::from([("attendees", "category"), ("checkpoints", "categories"),
-            ("attendees", "attention"), ("attendees", "notes")]);
-        let detail = "the file has no products: categories are their numbers until the products are imported with the orders";
+        draft.guessed = BTreeSet::from([
+            ("attendees", "category"),
+            ("checkpoints", "categories"),
+            ("attendees", "attention"),
+            ("attendees", "notes"),
+        ]);
+        let detail =
+            "the file has no products: categories are their numbers until the products are imported with the orders";
         draft.notes.add("categories_unknown", "file", detail);
     }
     if let Some(fields) = resources.event {
@@ -151,12 +166,26 @@ impl<'a> Resources<'a> {
             // An object of our own making that mixes resources: {"orders": [...], "items": [...]}.
             let held = fields.values().filter(|value| value.is_array() || value.is_object());
             let held: Vec<&Value> = held.collect();
-            let bundle = ["orders", "items", "checkinlists", "questions", "event", "events", "order", "item", "checkinlist",
-                "question"];
+            let bundle = [
+                "orders",
+                "items",
+                "checkinlists",
+                "questions",
+                "event",
+                "events",
+                "order",
+                "item",
+                "checkinlist",
+                "question",
+            ];
             if !held.is_empty() && fields.keys().all(|name| bundle.contains(&name.as_str())) {
                 waiting.extend(held.into_iter().rev());
             } else {
-                self.notes.add("resource_ignored", "file", "not imported: an object that is no order, list, product or event");
+                self.notes.add(
+                    "resource_ignored",
+                    "file",
+                    "not imported: an object that is no order, list, product or event",
+                );
             }
         }
     }

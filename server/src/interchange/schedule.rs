@@ -3,6 +3,7 @@
 //! Both readers collect what the file says in a [`Schedule`], which resolves what only the whole file can answer: which
 //! room a name means, whether the numbers of people identify them, when a session starts that has no date of its own.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::event::Event;
@@ -13,7 +14,7 @@ use muster_model::time::{TimeZone, Timestamp};
 use super::error::ImportError;
 use super::guid::{carried, is_own, number_of};
 use super::note::ImportNotes;
-use super::{Counts, Draft, ReadContext};
+use super::{Counts, Draft, ReadContext, ReadLimits};
 
 mod check;
 pub(crate) mod json;
@@ -81,6 +82,7 @@ pub(crate) struct Schedule {
     pub(crate) supplement: Option<String>,
     /// What was noticed.
     pub(crate) notes: ImportNotes,
+    parts: usize,
     rooms: Vec<Room>,
     room_places: BTreeMap<String, usize>,
     tracks: Vec<Track>,
@@ -88,7 +90,34 @@ pub(crate) struct Schedule {
     track_places: BTreeMap<String, usize>,
 }
 
+/// The most days of a schedule: more than 27 years.
+const MAX_DAYS: usize = 10_000;
+
 impl Schedule {
+    /// Takes in a session.
+    pub(crate) fn session(&mut self, raw: RawSession) {
+        let session = &raw.session;
+        self.parts += raw.persons.len() + session.links.len() + session.attachments.len() + session.extra.len();
+        self.sessions.push(raw);
+    }
+
+    /// Refuses a file as soon as it holds more than is read.
+    pub(crate) fn bound(&self, limits: &ReadLimits) -> Result<(), ImportError> {
+        let counts = [
+            ("sessions", self.sessions.len(), limits.sessions),
+            ("rooms", self.rooms.len(), limits.sessions),
+            ("tracks", self.tracks.len(), limits.sessions),
+            ("days", self.days.len(), MAX_DAYS),
+            ("people and links", self.parts.saturating_add(self.persons.len()), limits.attendees),
+        ];
+        match counts.into_iter().find(|(_, count, limit)| count > limit) {
+            Some((what, _, limit)) => {
+                Err(ImportError::TooLarge { what, limit: u64::try_from(limit).unwrap_or(u64::MAX) })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The place of a room; one that is named again may say more.
     pub(crate) fn room(&mut self, room: Room) -> Option<usize> {
         if room.name.is_empty() && room.guid.is_empty() {
@@ -193,12 +222,16 @@ impl Schedule {
                 self.notes.add("session_time", raw.place, format!("skipped: it has {what}"));
                 continue;
             };
+            let (presenters, repeated) = people.of(&raw.persons, context.event);
+            if repeated > 0 {
+                self.notes.add("presenter_twice", raw.place.clone(), "a presenter is named more than once: taken once");
+            }
             let session = Session {
                 starts_at,
                 duration_min,
                 room: raw.room.and_then(|place| rooms.get(place).copied()),
                 track: self.track_places.get(&raw.track.name).and_then(|place| tracks.get(*place).copied()),
-                presenters: people.of(&raw.persons, context.event),
+                presenters,
                 ..raw.session
             };
             add_session(session, &raw.place, context.event, &mut draft, &mut self.notes);
@@ -207,7 +240,7 @@ impl Schedule {
         draft.event = Some(event);
         draft.notes = std::mem::take(&mut self.notes);
         if let Some(text) = self.supplement.take() {
-            supplement::apply(&text, context.event, &mut draft);
+            supplement::apply(&text, context, &mut draft);
         }
         check::note_oddities(&mut draft, &zone);
         shorten_all(&mut draft, context.limits.text_chars);
@@ -303,11 +336,11 @@ fn add_session(mut session: Session, place: &str, event: EventId, draft: &mut Dr
     if is_own(&session.guid) {
         session.guid.clear();
     }
-    if draft.sessions.contains_key(&id) {
+    if let Entry::Vacant(free) = draft.sessions.entry(id) {
+        free.insert(session);
+    } else {
         draft.counts.skipped += 1;
         notes.add("duplicate_session", place, "skipped: a session with the same id came before");
-    } else {
-        draft.sessions.insert(id, session);
     }
 }
 

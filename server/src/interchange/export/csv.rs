@@ -14,8 +14,23 @@ pub(crate) const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// The headings of a list of attendees; the import knows them again.
 const ATTENDEE_HEADINGS: [&str; 17] = [
-    "Muster ID", "Name", "Organisation", "Category", "Status", "Order", "Notes", "Attention", "Valid from", "Valid until",
-    "Language", "Ticket hash", "E-mail", "Phone", "Country", "Dietary needs", "Access needs",
+    "Muster ID",
+    "Name",
+    "Organisation",
+    "Category",
+    "Status",
+    "Order",
+    "Notes",
+    "Attention",
+    "Valid from",
+    "Valid until",
+    "Language",
+    "Ticket hash",
+    "E-mail",
+    "Phone",
+    "Country",
+    "Dietary needs",
+    "Access needs",
 ];
 
 /// Attendees as CSV, by name. With `contacts`, their addresses and needs are in it: not for everybody's eyes.
@@ -82,8 +97,19 @@ pub fn checkins_csv(facts: &[Fact], names: &CheckinNames<'_>, zone: &TimeZone) -
     let mut rows: Vec<&Fact> = facts.iter().filter(|fact| kind(&fact.body).is_some()).collect();
     rows.sort_by_key(|fact| (fact.corrected_at(), fact.id));
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let headings =
-        ["Time", "Kind", "Muster ID", "Name", "Organisation", "Checkpoint", "Device", "By", "Undone", "Despite", "Fact"];
+    let headings = [
+        "Time",
+        "Kind",
+        "Muster ID",
+        "Name",
+        "Organisation",
+        "Checkpoint",
+        "Device",
+        "By",
+        "Undone",
+        "Despite",
+        "Fact",
+    ];
     writer.write_record(headings).map_err(std::io::Error::from)?;
     for fact in rows {
         let (Some(kind), Some((attendee, checkpoint))) = (kind(&fact.body), fact.body.attendance()) else { continue };

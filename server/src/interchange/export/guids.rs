@@ -137,17 +137,24 @@ impl Names<'_> {
     }
 }
 
+/// Sessions in one room, by time.
+type Sessions<'a> = Vec<(SessionId, &'a Session)>;
+/// A room; none for the sessions that have none.
+type Place<'a> = Option<(RoomId, &'a Room)>;
+/// Sessions by room.
+type ByRoom<'a> = BTreeMap<Option<RoomId>, Sessions<'a>>;
+
 /// A day of the programme and its sessions by room.
 pub(crate) struct Day<'a> {
     pub(crate) date: Date,
-    pub(crate) rooms: Vec<(Option<(RoomId, &'a Room)>, Vec<(SessionId, &'a Session)>)>,
+    pub(crate) rooms: Vec<(Place<'a>, Sessions<'a>)>,
 }
 
 /// The days of a programme: every room on every day, sessions by time. Cancelled sessions are on none.
 pub(crate) fn days(programme: &Programme) -> Vec<Day<'_>> {
     let event = &programme.event;
     let day_of = |at: Timestamp| event.time_zone.event_day(at, event.program_day_starts_min);
-    let mut by_day: BTreeMap<Date, BTreeMap<Option<RoomId>, Vec<(SessionId, &Session)>>> = BTreeMap::new();
+    let mut by_day: BTreeMap<Date, ByRoom<'_>> = BTreeMap::new();
     for (id, session) in programme.sessions.iter().filter(|(_, session)| !session.cancelled) {
         let room = session.room.filter(|room| programme.rooms.contains_key(room));
         if let Some(day) = day_of(session.starts_at) {

@@ -88,7 +88,8 @@ fn local(at: Timestamp, zone: &TimeZone) -> String {
 
 /// The zone's rules as far as the programme needs them: what holds when it begins, and every change until it ends.
 fn time_zone(out: &mut Lines, zone: &TimeZone, first: Timestamp, last: Timestamp) {
-    let (Ok(first), Ok(last)) = (jiff::Timestamp::from_millisecond(first.ms()), jiff::Timestamp::from_millisecond(last.ms()))
+    let (Ok(first), Ok(last)) =
+        (jiff::Timestamp::from_millisecond(first.ms()), jiff::Timestamp::from_millisecond(last.ms()))
     else {
         return;
     };

@@ -86,7 +86,10 @@ fn conference(programme: &Programme, guids: &Guids, days: &[Day<'_>]) -> Value {
     insert_text(&mut fields, "time_zone_name", if is_zone_name(zone.name()) { zone.name() } else { "" });
     fields.insert("tracks".to_owned(), tracks.collect());
     fields.insert("rooms".to_owned(), rooms.collect());
-    fields.insert("days".to_owned(), days.iter().enumerate().map(|(index, day)| day_of(programme, guids, index, day)).collect());
+    fields.insert(
+        "days".to_owned(),
+        days.iter().enumerate().map(|(index, day)| day_of(programme, guids, index, day)).collect(),
+    );
     Value::Object(fields)
 }
 
@@ -95,9 +98,8 @@ fn day_of(programme: &Programme, guids: &Guids, index: usize, day: &Day<'_>) -> 
     for (room, sessions) in &day.rooms {
         let name = room.map(|(_, room)| room.name.clone()).unwrap_or_default();
         let events = sessions.iter().map(|(id, session)| event(programme, guids, *id, session));
-        match rooms.entry(name).or_insert_with(|| json!([])) {
-            Value::Array(list) => list.extend(events),
-            _ => {}
+        if let Value::Array(list) = rooms.entry(name).or_insert_with(|| json!([])) {
+            list.extend(events);
         }
     }
     let next = day.date.tomorrow().map(|next| day_begins(next, programme)).unwrap_or_default();
@@ -198,7 +200,8 @@ fn is_zone_name(name: &str) -> bool {
         letters.next().is_some_and(|first| first.is_ascii_uppercase())
             && letters.next().is_some_and(|second| second.is_ascii_lowercase())
     };
-    let area = |(area, city): (&str, &str)| word(area) && area.chars().skip(1).all(|c| c.is_ascii_lowercase()) && word(city);
+    let area =
+        |(area, city): (&str, &str)| word(area) && area.chars().skip(1).all(|c| c.is_ascii_lowercase()) && word(city);
     name == "UTC" || name.split_once('/').is_some_and(area)
 }
 

@@ -121,14 +121,18 @@ fn persons(out: &mut Out, programme: &Programme, guids: &Guids) -> Result<(), Ex
         let known = ["id", "guid", "code", "url"];
         let mut attributes = Vec::new();
         let own = [("id", &presenter.source_id), ("code", &presenter.code), ("url", &presenter.url)];
-        attributes.extend(own.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str())));
+        attributes
+            .extend(own.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str())));
         attributes.extend(guids.presenters.get(id).map(|guid| ("guid", guid.as_str())));
         let extra = presenter.extra.iter().filter(|(name, _)| is_name(name) && !known.contains(&name.as_str()));
         attributes.extend(extra.map(|(name, value)| (name.as_str(), value.as_str())));
         open(out, "person", &attributes)?;
         text(out, "name", &presenter.name)?;
-        let fields =
-            [("biography", &presenter.biography), ("avatar", &presenter.avatar), ("organisation", &presenter.organisation)];
+        let fields = [
+            ("biography", &presenter.biography),
+            ("avatar", &presenter.avatar),
+            ("organisation", &presenter.organisation),
+        ];
         for (name, value) in fields {
             if !value.is_empty() {
                 text(out, name, value)?;
@@ -189,8 +193,26 @@ fn event(out: &mut Out, programme: &Programme, guids: &Guids, session: (&str, &S
 
 /// The elements of an event that are written anyway, or mean something to the reader.
 const STANDARD: [&str; 20] = [
-    "date", "start", "duration", "end", "room", "slug", "url", "title", "subtitle", "track", "type", "language",
-    "abstract", "description", "code", "logo", "feedback_url", "recording", "persons", "links",
+    "date",
+    "start",
+    "duration",
+    "end",
+    "room",
+    "slug",
+    "url",
+    "title",
+    "subtitle",
+    "track",
+    "type",
+    "language",
+    "abstract",
+    "description",
+    "code",
+    "logo",
+    "feedback_url",
+    "recording",
+    "persons",
+    "links",
 ];
 
 fn links(out: &mut Out, names: (&str, &str), links: &[Link]) -> Result<(), ExportError> {

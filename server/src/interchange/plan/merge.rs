@@ -97,15 +97,18 @@ fn spoken(draft: &Draft, collection: &'static str, fields: Fields, base: Option<
     let listed = |list: &std::collections::BTreeSet<(&'static str, &'static str)>, name: &str| {
         list.iter().any(|(known, field)| *known == collection && *field == name)
     };
-    let keep = |name: &str| {
-        !listed(&draft.silent, name) && !(base.is_some() && listed(&draft.guessed, name))
-    };
-    fields.into_iter().filter(|(name, _)| keep(name)).collect()
+    let unspoken = |name: &str| listed(&draft.silent, name) || (base.is_some() && listed(&draft.guessed, name));
+    fields.into_iter().filter(|(name, _)| !unspoken(name)).collect()
 }
 
 /// Merges the fields that a source speaks about into a record; `None` if the result is no record of its kind. `kept` is
 /// called with every field in which the documents' value is kept against the source's.
-pub(crate) fn merge_fields<T>(said: &Fields, current: &T, base: Option<&Fields>, mut kept: impl FnMut(&str)) -> Option<T>
+pub(crate) fn merge_fields<T>(
+    said: &Fields,
+    current: &T,
+    base: Option<&Fields>,
+    mut kept: impl FnMut(&str),
+) -> Option<T>
 where
     T: Serialize + DeserializeOwned + Default,
 {

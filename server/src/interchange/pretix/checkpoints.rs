@@ -21,8 +21,13 @@ pub(crate) fn read(lists: &[&Fields], questions: &[&Fields], items: &Items, even
             draft.notes.add("checkpoint_unnamed", place, "skipped: the list has no id or no name");
             continue;
         }
-        let products: Vec<i64> = list.get("limit_products").and_then(Value::as_array).into_iter().flatten()
-            .filter_map(Value::as_i64).collect();
+        let products: Vec<i64> = list
+            .get("limit_products")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_i64)
+            .collect();
         let all = bool_of(list, "all_products");
         if !all && products.is_empty() {
             draft.counts.skipped += 1;
@@ -57,13 +62,21 @@ fn rule_of(list: &Fields) -> AdmissionRule {
 fn note_left_out(list: &Fields, place: &str, draft: &mut Draft) {
     let rules = list.get("rules").and_then(Value::as_object).is_some_and(|rules| !rules.is_empty());
     if rules {
-        draft.notes.add("rules_not_imported", place, "the list's own rules are not imported: set the checkpoint's rule");
+        draft.notes.add(
+            "rules_not_imported",
+            place,
+            "the list's own rules are not imported: set the checkpoint's rule",
+        );
     }
     if bool_of(list, "addon_match") {
         draft.notes.add("addon_match_not_imported", place, "tickets are not matched by their add-ons");
     }
     if list.get("subevent").is_some_and(|subevent| !subevent.is_null()) {
-        draft.notes.add("subevent_ignored", place, "the list is for one date of a series: it admits those of all dates");
+        draft.notes.add(
+            "subevent_ignored",
+            place,
+            "the list is for one date of a series: it admits those of all dates",
+        );
     }
 }
 
@@ -94,8 +107,14 @@ fn questions_asked(questions: &[&Fields], items: &Items, event: EventId, draft: 
             },
             choices: objects_of(fields, "options").map(|option| localized(option.get("answer"))).collect(),
             required: bool_of(fields, "required"),
-            categories: fields.get("items").and_then(Value::as_array).into_iter().flatten()
-                .filter_map(Value::as_i64).map(|item| items.category(item)).collect(),
+            categories: fields
+                .get("items")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_i64)
+                .map(|item| items.category(item))
+                .collect(),
         });
     }
     asked

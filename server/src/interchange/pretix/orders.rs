@@ -17,7 +17,8 @@ use super::{Fields, Items};
 pub(crate) fn read(orders: &[&Fields], questions: &[&Fields], items: &Items, event: EventId, draft: &mut Draft) {
     let texts: BTreeMap<String, String> =
         questions.iter().map(|question| (text_of(question, "id"), localized(question.get("question")))).collect();
-    let mut reader = Reader { items, questions: texts, event, tickets: BTreeSet::new(), unnamed: 0, series: 0, test: 0 };
+    let mut reader =
+        Reader { items, questions: texts, event, tickets: BTreeSet::new(), unnamed: 0, series: 0, test: 0 };
     for order in orders {
         reader.order(order, draft);
     }
@@ -111,8 +112,10 @@ impl Reader<'_> {
             if own.is_empty() { invoice.map(|invoice| text_of(invoice, name)).unwrap_or_default() } else { own }
         };
         let either = |one: String, other: String| if one.is_empty() { other } else { one };
-        let town = [given("zipcode"), given("city")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        let address = [given("street"), town, given("state")].into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>();
+        let town =
+            [given("zipcode"), given("city")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        let address =
+            [given("street"), town, given("state")].into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>();
         let mut extra = BTreeMap::new();
         for answer in objects_of(position, "answers") {
             let number = text_of(answer, "question");
@@ -134,7 +137,11 @@ impl Reader<'_> {
 
     fn note(&self, draft: &mut Draft) {
         let counted = [
-            (self.unnamed, "positions_without_name", "positions name nobody: they go by company or by order and position"),
+            (
+                self.unnamed,
+                "positions_without_name",
+                "positions name nobody: they go by company or by order and position",
+            ),
             (self.series, "subevent_ignored", "positions are for one date of a series, which is not imported"),
             (self.test, "test_orders", "orders were made in test mode: they are imported like others"),
             (draft.counts.check_ins, "check_ins_not_imported", "check-ins are in the orders: they are not imported"),
@@ -167,7 +174,11 @@ fn company_of(order: &Fields, position: &Fields) -> String {
     if !own.is_empty() {
         return own;
     }
-    order.get("invoice_address").and_then(Value::as_object).map(|invoice| text_of(invoice, "company")).unwrap_or_default()
+    order
+        .get("invoice_address")
+        .and_then(Value::as_object)
+        .map(|invoice| text_of(invoice, "company"))
+        .unwrap_or_default()
 }
 
 /// Whether a position stands. One that waits for approval is let in by no list in pretix, not even by those that let in

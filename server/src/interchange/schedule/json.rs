@@ -60,12 +60,14 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
     let days = conference.get("days").and_then(Value::as_array).ok_or_else(|| missing("list of days"))?;
     let mut reader = Reader { context, schedule: Schedule::default() };
     reader.conference(outer, conference);
+    reader.schedule.bound(&context.limits)?;
     for (index, day) in days.iter().enumerate() {
         if let Some(day) = day.as_object() {
             reader.day(index, day)?;
         } else {
             reader.schedule.notes.add("not_in_schema", format!("days[{index}]"), "skipped: not an object");
         }
+        reader.schedule.bound(&context.limits)?;
     }
     reader.schedule.into_draft(context)
 }
@@ -129,13 +131,9 @@ impl Reader<'_> {
                     self.departs(&place, "skipped: not an object");
                     continue;
                 };
-                let limit = self.context.limits.sessions;
-                if self.schedule.sessions.len() >= limit {
-                    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-                    return Err(ImportError::TooLarge { what: "sessions", limit });
-                }
                 let raw = RawSession { day: date.clone(), room, ..self.event(place, fields) };
-                self.schedule.sessions.push(raw);
+                self.schedule.session(raw);
+                self.schedule.bound(&self.context.limits)?;
             }
         }
         Ok(())

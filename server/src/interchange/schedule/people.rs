@@ -51,10 +51,13 @@ impl People {
         }
     }
 
-    /// The ids of a session's people, each once, in their order.
-    pub(crate) fn of(&self, persons: &[PresenterProfile], event: EventId) -> PresenterIds {
+    /// The ids of a session's people, each once, in their order; and how many came more than once.
+    pub(crate) fn of(&self, persons: &[PresenterProfile], event: EventId) -> (PresenterIds, usize) {
         let mut seen = BTreeSet::new();
-        persons.iter().filter_map(|person| self.id(person, event)).filter(|id| seen.insert(*id)).collect()
+        let all: PresenterIds = persons.iter().filter_map(|person| self.id(person, event)).collect();
+        let each: PresenterIds = all.iter().copied().filter(|id| seen.insert(*id)).collect();
+        let repeated = all.len() - each.len();
+        (each, repeated)
     }
 
     /// The profiles.

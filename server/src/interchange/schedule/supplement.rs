@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::super::Draft;
+use super::super::json::parse_all;
 use super::super::text::is_text;
+use super::super::{Draft, ReadContext};
 use super::id_of_guid;
 
 type Fields = Map<String, Value>;
@@ -22,8 +23,10 @@ type Fields = Map<String, Value>;
 const REFERENCES: [&str; 3] = ["room", "track", "presenters"];
 
 /// Takes the supplement of a file into what was read from the rest.
-pub(crate) fn apply(text: &str, event: EventId, draft: &mut Draft) {
-    let Ok(Value::Object(supplement)) = serde_json::from_str::<Value>(text) else {
+pub(crate) fn apply(text: &str, context: &ReadContext, draft: &mut Draft) {
+    let event = context.event;
+    let parsed = parse_all(text.as_bytes(), &context.limits).unwrap_or_default();
+    let Some(Value::Object(supplement)) = parsed.first() else {
         draft.notes.add("supplement_ignored", "muster", "the part of the file that only Muster reads is broken");
         return;
     };

@@ -16,15 +16,15 @@ mod tree;
 pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportError> {
     let text = decode(bytes)?;
     refuse_control_characters(&text)?;
-    let mut reader =
-        Reader { context, schedule: Schedule::default(), day: String::new(), room: None, seen_event: false };
+    let mut reader = Reader::default();
     let mut tree = Tree::new(&text, context.limits.depth);
     while let Some(step) = tree.next()? {
         match step {
             tree::Step::Enter(path, attributes) => reader.enter(&path, &attributes),
-            tree::Step::Record(path, element) => reader.record(&path, element)?,
+            tree::Step::Record(path, element) => reader.record(&path, element),
             tree::Step::Instruction(content) => reader.schedule.supplement = Some(content),
         }
+        reader.schedule.bound(&context.limits)?;
     }
     if reader.schedule.conference.is_empty() && !reader.seen_event {
         return Err(ImportError::Incomplete { what: "conference and no event", kind: "schedule.xml" });
@@ -52,15 +52,15 @@ fn decode(bytes: &[u8]) -> Result<String, ImportError> {
     }
 }
 
-struct Reader<'a> {
-    context: &'a ReadContext,
+#[derive(Default)]
+struct Reader {
     schedule: Schedule,
     day: String,
     room: Option<usize>,
     seen_event: bool,
 }
 
-impl Reader<'_> {
+impl Reader {
     fn enter(&mut self, path: &[String], attributes: &[(String, String)]) {
         let attribute = |name: &str| {
             attributes.iter().find(|(key, _)| key == name).map(|(_, value)| clean(value)).unwrap_or_default()
@@ -92,7 +92,7 @@ impl Reader<'_> {
         }
     }
 
-    fn record(&mut self, path: &[String], element: Element) -> Result<(), ImportError> {
+    fn record(&mut self, path: &[String], element: Element) {
         let parents: Vec<&str> = path.iter().map(String::as_str).collect();
         match (parents.as_slice(), element.name.as_str()) {
             (["schedule", "conference"] | ["schedule", "tracks"], "track") => {
@@ -104,13 +104,8 @@ impl Reader<'_> {
             (["schedule", "persons"], "person") => self.schedule.persons.push(person(&element)),
             (["schedule", "day"] | ["schedule", "day", "room"], "event") => {
                 self.seen_event = true;
-                let limit = self.context.limits.sessions;
-                if self.schedule.sessions.len() >= limit {
-                    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-                    return Err(ImportError::TooLarge { what: "sessions", limit });
-                }
                 let session = self.event(&element, parents.len() == 3);
-                self.schedule.sessions.push(session);
+                self.schedule.session(session);
             }
             (["schedule"], "generator") => {}
             _ => {
@@ -119,7 +114,6 @@ impl Reader<'_> {
                 self.schedule.notes.add("element_ignored", place, detail);
             }
         }
-        Ok(())
     }
 
     fn conference(&mut self, element: &Element) {
