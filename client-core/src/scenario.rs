@@ -2,6 +2,7 @@
 
 mod crash;
 mod doors;
+mod enrolment;
 mod projections;
 mod rooms;
 mod server;
