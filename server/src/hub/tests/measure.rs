@@ -84,8 +84,8 @@ fn cost_of_a_delivered_change() {
 #[test]
 #[ignore = "a measurement, not a test"]
 fn cost_of_taking_in() {
-    use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
     use muster_protocol::DocLedger;
+    use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
     let make = |seed: u8| {
         let actor = DeviceId::from_random([seed; 8]).actor([seed; 8]);
         muster_model::document::create(event(), &CHECKINS, actor).unwrap()
