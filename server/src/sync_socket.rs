@@ -9,7 +9,7 @@ mod liveness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use muster_protocol::{
@@ -75,11 +75,21 @@ impl SocketConfig {
     }
 }
 
+/// What a WebSocket reads into: most frames are some hundred bytes, and ten thousand idle phones have one buffer each
+/// (the library's default is 128 KiB).
+const READ_BUFFER_BYTES: usize = 8 << 10;
+
+/// Sets the limits of an upgrade whose WebSocket is to be served. Set TCP_NODELAY on the listener, too: frames are small
+/// and waited for.
+pub fn prepare(upgrade: WebSocketUpgrade, config: &SocketConfig) -> WebSocketUpgrade {
+    let largest = config.max_frame_bytes_import.max(config.max_frame_bytes);
+    upgrade.max_message_size(largest).max_frame_size(largest).read_buffer_size(READ_BUFFER_BYTES)
+}
+
 type Sink = SplitSink<WebSocket, Message>;
 type Stream = SplitStream<WebSocket>;
 
-/// Serves one WebSocket until it ends. The caller's upgrade should refuse messages larger than
-/// [`SocketConfig::max_frame_bytes_import`], and set TCP_NODELAY on the listener: frames are small and waited for.
+/// Serves one WebSocket, made by a [`prepare`]d upgrade, until it ends.
 pub async fn serve(socket: WebSocket, principal: Principal, hub: Hub, config: SocketConfig) {
     let _count = hub.count_task();
     let (mut sink, mut stream) = socket.split();

@@ -68,10 +68,7 @@ struct Who {
 async fn sync(State(app): State<App>, Query(who): Query<Who>, upgrade: WebSocketUpgrade) -> axum::response::Response {
     let token_expires_at = who.expires_ms.map(Timestamp::from_ms);
     let principal = Principal { device: who.device, event: who.event, role: who.role, token_expires_at };
-    let largest = app.socket.max_frame_bytes_import;
-    upgrade
-        .max_message_size(largest)
-        .max_frame_size(largest)
+    sync_socket::prepare(upgrade, &app.socket)
         .on_upgrade(move |socket| sync_socket::serve(socket, principal, app.hub, app.socket))
 }
 
