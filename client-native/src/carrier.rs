@@ -7,36 +7,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
+use muster_client_core::event::Token;
 use tokio::sync::mpsc;
 
 /// How many frames wait in each direction of a link before it counts as stuck.
 pub const LINK_CAPACITY: usize = 256;
-
-/// A secret that no log shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(Arc<str>);
-
-impl Token {
-    /// Wraps the secret.
-    #[must_use]
-    pub fn new(secret: &str) -> Self {
-        Self(secret.into())
-    }
-
-    /// The secret itself, to be sent and nothing else.
-    #[must_use]
-    pub fn secret(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
-}
 
 /// Whom to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +37,12 @@ pub enum CarrierError {
     Refused {
         /// The HTTP status it gave.
         status: u16,
+    },
+    /// The server asks to come back later.
+    #[error("the server asks to come back in {ms} ms")]
+    RetryAfter {
+        /// How long to wait, in milliseconds.
+        ms: i64,
     },
     /// The address is not one.
     #[error("the sync address is not valid: enrol the device again")]

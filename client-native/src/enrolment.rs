@@ -6,7 +6,7 @@ use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
 use serde::{Deserialize, Serialize};
 
-use crate::carrier::Token;
+use muster_client_core::event::Token;
 
 /// How long the exchange may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,6 +34,19 @@ pub enum EnrolError {
     /// What answers is not a Muster server, or one of another version.
     #[error("the server's answer cannot be understood: check the address")]
     NotMuster,
+}
+
+impl EnrolError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::NotALink => "enrolment_link",
+            Self::Unreachable(_) => "unreachable",
+            Self::Refused { code, .. } => code,
+            Self::NotMuster => "not_muster",
+        }
+    }
 }
 
 /// Where to enrol, and the code to do it with.
@@ -112,7 +125,7 @@ struct Refusal {
 /// If the server cannot be reached or refuses.
 pub async fn enrol(http: &reqwest::Client, link: &EnrolmentLink, device_name: &str) -> Result<Enrolled, EnrolError> {
     let url = format!("{}/api/v1/devices/enrol", link.server_url);
-    let question = Question { code: link.code.secret(), device_name };
+    let question = Question { code: link.code.reveal(), device_name };
     let sent = http.post(url).timeout(TIMEOUT).json(&question).send();
     let response = sent.await.map_err(|error| EnrolError::Unreachable(error.without_url()))?;
     let accepted = response.status().is_success();
@@ -166,7 +179,7 @@ mod tests {
     #[test]
     fn a_link_names_server_and_code() {
         let link = EnrolmentLink::parse(" https://muster.example.org/enrol#K7Q2M4 ").unwrap();
-        assert_eq!((link.server_url.as_str(), link.code.secret()), ("https://muster.example.org", "K7Q2M4"));
+        assert_eq!((link.server_url.as_str(), link.code.reveal()), ("https://muster.example.org", "K7Q2M4"));
         let local = EnrolmentLink::parse("http://127.0.0.1:8400/enrol#abc").unwrap();
         assert_eq!(local.server_url, "http://127.0.0.1:8400");
         assert!(!format!("{link:?}").contains("K7Q2M4"));

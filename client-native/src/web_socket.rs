@@ -66,7 +66,7 @@ impl Carrier for WebSocketCarrier {
     fn connect<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Link, CarrierError>> {
         Box::pin(async move {
             let mut request = target.sync_url.as_str().into_client_request().map_err(|_| CarrierError::BadAddress)?;
-            let bearer = format!("Bearer {}", target.token.secret());
+            let bearer = format!("Bearer {}", target.token.reveal());
             let bearer = HeaderValue::from_str(&bearer).map_err(|_| CarrierError::BadAddress)?;
             request.headers_mut().insert(AUTHORIZATION, bearer);
             let config = WebSocketConfig::default()
@@ -99,6 +99,17 @@ fn why_not(error: &WsError) -> CarrierError {
     }
 }
 
+/// What the reason in a close frame means: a server's stable code, and when to come back (`docs/PROTOCOL.md`).
+fn why_closed(reason: &str) -> CarrierError {
+    let (code, rest) = reason.split_once(';').unwrap_or((reason, ""));
+    let retry_after = rest.trim().strip_prefix("retry_after_ms=").and_then(|ms| ms.parse::<i64>().ok());
+    match (code, retry_after) {
+        ("token_expired" | "device_revoked", _) => CarrierError::Refused { status: 401 },
+        (_, Some(ms)) if ms >= 0 => CarrierError::RetryAfter { ms },
+        _ => CarrierError::Ended,
+    }
+}
+
 /// Moves frames until either side ends the link. What was handed over before the client closed it is still sent.
 async fn pump(mut socket: WebSocketStream<MaybeTlsStream<TcpStream>>, mut end: LinkEnd) {
     let mut ping = tokio::time::interval(PING_INTERVAL);
@@ -111,7 +122,8 @@ async fn pump(mut socket: WebSocketStream<MaybeTlsStream<TcpStream>>, mut end: L
                     Some(Ok(Message::Binary(frame))) => frame,
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                     Some(Ok(Message::Text(_))) | Some(Err(WsError::Capacity(_))) => break CarrierError::NotAFrame,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => break CarrierError::Ended,
+                    Some(Ok(Message::Close(Some(close)))) => break why_closed(&close.reason),
+                    Some(Ok(Message::Close(None)) | Err(_)) | None => break CarrierError::Ended,
                 };
                 if end.deliver.send(Ok(frame.into())).await.is_err() {
                     break CarrierError::Ended;

@@ -146,10 +146,7 @@ mod tests {
         for code in ProtocolCode::ALL {
             let row = format!("| `{code}` |");
             let line = page.lines().find(|line| line.starts_with(&row));
-            assert!(
-                line.is_some_and(|line| line.contains(code.remedy())),
-                "{code}"
-            );
+            assert!(line.is_some_and(|line| line.contains(code.remedy())), "{code}");
         }
     }
 }

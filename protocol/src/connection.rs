@@ -13,9 +13,7 @@ mod outgoing;
 
 use std::collections::BTreeMap;
 
-use crate::frame::{
-    Frame, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads,
-};
+use crate::frame::{Frame, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads};
 use crate::{DocumentId, PeerId, ProtocolCode, StorageId, Timestamp};
 pub use outgoing::EphemeralMessage;
 
@@ -48,11 +46,7 @@ impl ConnectionConfig {
         let muster = Some(MusterMetadata::with_features(&[crate::FEATURE_NOTICE]));
         Self {
             peer_id,
-            metadata: PeerMetadata {
-                is_ephemeral: storage_id.is_none(),
-                storage_id,
-                muster,
-            },
+            metadata: PeerMetadata { is_ephemeral: storage_id.is_none(), storage_id, muster },
             limits: FrameLimits::default(),
             handshake_bytes: 64 << 10,
             handshake_timeout_ms: 10_000,
@@ -107,10 +101,7 @@ pub struct CloseReason {
 
 impl CloseReason {
     fn new(code: ProtocolCode) -> Self {
-        Self {
-            code,
-            detail: code.remedy().to_owned(),
-        }
+        Self { code, detail: code.remedy().to_owned() }
     }
 }
 
@@ -132,19 +123,13 @@ impl PeerInfo {
     /// Whether it advertised this extension.
     #[must_use]
     pub fn has_feature(&self, feature: &str) -> bool {
-        self.metadata
-            .muster
-            .as_ref()
-            .is_some_and(|muster| muster.has(feature))
+        self.metadata.muster.as_ref().is_some_and(|muster| muster.has(feature))
     }
 
     /// Whether sync states are worth keeping for it, and for which storage.
     #[must_use]
     pub fn durable_storage(&self) -> Option<&StorageId> {
-        self.metadata
-            .storage_id
-            .as_ref()
-            .filter(|_| !self.metadata.is_ephemeral)
+        self.metadata.storage_id.as_ref().filter(|_| !self.metadata.is_ephemeral)
     }
 }
 
@@ -251,24 +236,14 @@ impl Connection {
     #[must_use]
     pub fn client(config: ConnectionConfig) -> Self {
         let state = State::Connecting(connecting::Connecting::default());
-        Self {
-            config,
-            side: Side::Client,
-            state,
-            ignored_frames: 0,
-        }
+        Self { config, side: Side::Client, state, ignored_frames: 0 }
     }
 
     /// The side that answers `peer`.
     #[must_use]
     pub fn server(config: ConnectionConfig) -> Self {
         let state = State::AwaitingJoin(awaiting_join::AwaitingJoin::default());
-        Self {
-            config,
-            side: Side::Server,
-            state,
-            ignored_frames: 0,
-        }
+        Self { config, side: Side::Server, state, ignored_frames: 0 }
     }
 
     /// Who is at the other end, between handshake and close.
@@ -300,19 +275,11 @@ impl Connection {
         let state = std::mem::replace(&mut self.state, State::Closed);
         let next = match (state, event) {
             (State::Closed, _) => Next::Stay(State::Closed),
-            (_, ConnectionEvent::Closed) => {
-                Next::Close(CloseReason::new(ProtocolCode::CarrierClosed))
-            }
+            (_, ConnectionEvent::Closed) => Next::Close(CloseReason::new(ProtocolCode::CarrierClosed)),
             (_, ConnectionEvent::Text) => Next::Close(CloseReason::new(ProtocolCode::FrameText)),
-            (State::Connecting(state), event) => {
-                self.while_connecting(state, now, event, &mut output)
-            }
-            (State::AwaitingJoin(state), event) => {
-                self.while_awaiting_join(state, now, event, &mut output)
-            }
-            (State::Established(state), event) => {
-                self.while_established(state, now, event, &mut output)
-            }
+            (State::Connecting(state), event) => self.while_connecting(state, now, event, &mut output),
+            (State::AwaitingJoin(state), event) => self.while_awaiting_join(state, now, event, &mut output),
+            (State::Established(state), event) => self.while_established(state, now, event, &mut output),
         };
         match next {
             Next::Stay(state) => self.state = state,
@@ -330,27 +297,18 @@ impl Connection {
         let mut output = ConnectionOutput::default();
         let target = self.peer().map(|peer| peer.peer_id.clone());
         if !self.is_closed() {
-            let reason = CloseReason {
-                code,
-                detail: detail.to_owned(),
-            };
+            let reason = CloseReason { code, detail: detail.to_owned() };
             self.end(reason, target, true, &mut output);
         }
         output
     }
 
     fn decode(&self, bytes: &[u8], limits: &FrameLimits) -> Result<Frame, CloseReason> {
-        Frame::decode(bytes, limits).map_err(|error| CloseReason {
-            code: error.code(),
-            detail: error.to_string(),
-        })
+        Frame::decode(bytes, limits).map_err(|error| CloseReason { code: error.code(), detail: error.to_string() })
     }
 
     fn handshake_limits(&self) -> FrameLimits {
-        FrameLimits {
-            max_frame_bytes: self.config.handshake_bytes,
-            ..self.config.limits.clone()
-        }
+        FrameLimits { max_frame_bytes: self.config.handshake_bytes, ..self.config.limits.clone() }
     }
 }
 

@@ -46,9 +46,7 @@ impl DocumentId {
     /// # Errors
     /// [`DocumentIdError`] when the scheme or the id is not as it should be.
     pub fn parse_url(url: &str) -> Result<Self, DocumentIdError> {
-        let rest = url
-            .strip_prefix("automerge:")
-            .ok_or(DocumentIdError::Scheme)?;
+        let rest = url.strip_prefix("automerge:").ok_or(DocumentIdError::Scheme)?;
         let id = rest.split(['#', '/']).next().unwrap_or(rest);
         id.parse()
     }
@@ -82,10 +80,7 @@ impl FromStr for DocumentId {
         if let Some(bytes) = parse_uuid(text) {
             return Ok(Self(bytes));
         }
-        let bytes = bs58::decode(text)
-            .with_check(None)
-            .into_vec()
-            .map_err(|_| DocumentIdError::Text)?;
+        let bytes = bs58::decode(text).with_check(None).into_vec().map_err(|_| DocumentIdError::Text)?;
         let length = DocumentIdError::Length { bytes: bytes.len() };
         Ok(Self(bytes.try_into().map_err(|_| length)?))
     }
@@ -124,14 +119,8 @@ mod tests {
         let text = id.to_string();
         assert_eq!(text.parse(), Ok(id));
         assert_eq!(DocumentId::parse_url(&id.to_url()), Ok(id));
-        assert_eq!(
-            DocumentId::parse_url(&format!("automerge:{text}#abc|def")),
-            Ok(id)
-        );
-        assert_eq!(
-            DocumentId::parse_url(&format!("automerge:{text}/a/b")),
-            Ok(id)
-        );
+        assert_eq!(DocumentId::parse_url(&format!("automerge:{text}#abc|def")), Ok(id));
+        assert_eq!(DocumentId::parse_url(&format!("automerge:{text}/a/b")), Ok(id));
     }
 
     #[test]
@@ -147,15 +136,9 @@ mod tests {
         damaged.replace_range(0..1, if id.starts_with('2') { "3" } else { "2" });
         assert_eq!(damaged.parse::<DocumentId>(), Err(DocumentIdError::Text));
         assert_eq!("".parse::<DocumentId>(), Err(DocumentIdError::Text));
-        assert_eq!(
-            "1".repeat(10_000).parse::<DocumentId>(),
-            Err(DocumentIdError::Text)
-        );
+        assert_eq!("1".repeat(10_000).parse::<DocumentId>(), Err(DocumentIdError::Text));
         assert_eq!(DocumentId::parse_url(&id), Err(DocumentIdError::Scheme));
         let long = bs58::encode([1_u8; 32]).with_check().into_string();
-        assert_eq!(
-            long.parse::<DocumentId>(),
-            Err(DocumentIdError::Length { bytes: 32 })
-        );
+        assert_eq!(long.parse::<DocumentId>(), Err(DocumentIdError::Length { bytes: 32 }));
     }
 }

@@ -39,12 +39,7 @@ pub struct FrameLimits {
 impl Default for FrameLimits {
     /// 16 MiB a frame, 4 KiB a text, 1,024 entries, 16 deep.
     fn default() -> Self {
-        Self {
-            max_frame_bytes: 16 << 20,
-            max_text_bytes: 4 << 10,
-            max_entries: 1_024,
-            max_depth: 16,
-        }
+        Self { max_frame_bytes: 16 << 20, max_text_bytes: 4 << 10, max_entries: 1_024, max_depth: 16 }
     }
 }
 
@@ -74,11 +69,7 @@ impl MusterMetadata {
     /// Version 1 with these features; the connection fills in the clock.
     #[must_use]
     pub fn with_features(features: &[&str]) -> Self {
-        Self {
-            version: 1,
-            now: None,
-            features: features.iter().map(|f| (*f).to_owned()).collect(),
-        }
+        Self { version: 1, now: None, features: features.iter().map(|f| (*f).to_owned()).collect() }
     }
 
     /// Whether the sender advertised `feature`.

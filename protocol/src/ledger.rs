@@ -28,10 +28,7 @@ impl Default for PendingLimits {
     /// 1,000 changes, 1 MiB. A Bloom filter's false positives leave some 1 % waiting for a round
     /// trip, so a message of 5,000 changes may leave some behind.
     fn default() -> Self {
-        Self {
-            max_changes: 1_000,
-            max_bytes: 1 << 20,
-        }
+        Self { max_changes: 1_000, max_bytes: 1 << 20 }
     }
 }
 
@@ -83,10 +80,7 @@ impl DocLedger {
     /// Reads the document's history once, which costs in proportion to its changes.
     #[must_use]
     pub fn read(doc: &Automerge, limits: PendingLimits) -> Self {
-        let mut ledger = Self {
-            limits,
-            ..Self::default()
-        };
+        let mut ledger = Self { limits, ..Self::default() };
         ledger.refresh(doc);
         ledger
     }
@@ -94,9 +88,7 @@ impl DocLedger {
     /// How big the document is, for the guard.
     #[must_use]
     pub const fn size(&self) -> DocumentSize {
-        DocumentSize {
-            stored_changes: self.stored_changes,
-        }
+        DocumentSize { stored_changes: self.stored_changes }
     }
 
     /// How many changes wait.
@@ -112,10 +104,7 @@ impl DocLedger {
             return;
         }
         for change in doc.get_changes_meta(&self.heads) {
-            let last = self
-                .last
-                .entry(change.actor.to_bytes().to_vec())
-                .or_default();
+            let last = self.last.entry(change.actor.to_bytes().to_vec()).or_default();
             last.seq = last.seq.max(change.seq);
             last.op = last.op.max(change.max_op);
         }
@@ -157,23 +146,14 @@ impl DocLedger {
             let last = last.entry(&change.actor).or_insert(stored);
             if change.seq != last.seq.saturating_add(1) {
                 let what = "the sequence number of a change";
-                return Err(GuardError::Sequence {
-                    what,
-                    value: change.seq,
-                });
+                return Err(GuardError::Sequence { what, value: change.seq });
             }
             if change.start_op <= last.op {
                 let what = "the start operation of a change";
-                return Err(GuardError::Sequence {
-                    what,
-                    value: change.start_op,
-                });
+                return Err(GuardError::Sequence { what, value: change.start_op });
             }
             let max_op = change.start_op.saturating_add(change.ops).saturating_sub(1);
-            *last = Last {
-                seq: change.seq,
-                op: max_op,
-            };
+            *last = Last { seq: change.seq, op: max_op };
         }
         Ok(())
     }
@@ -203,11 +183,7 @@ fn ready_in_order(doc: &Automerge, queue: &[Orphan]) -> Vec<usize> {
         }
     }
     let none_missing = |(at, missing): (usize, &usize)| (*missing == 0).then_some(at);
-    let mut open: VecDeque<usize> = unsatisfied
-        .iter()
-        .enumerate()
-        .filter_map(none_missing)
-        .collect();
+    let mut open: VecDeque<usize> = unsatisfied.iter().enumerate().filter_map(none_missing).collect();
     let mut order = Vec::new();
     while let Some(at) = open.pop_front() {
         order.push(at);

@@ -149,17 +149,17 @@ mod timestamp;
 
 pub use code::{ProtocolCode, RetryClass};
 pub use connection::{
-    CloseReason, Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, EphemeralMessage,
-    PeerInfo, PeerMessage,
+    CloseReason, Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, EphemeralMessage, PeerInfo,
+    PeerMessage,
 };
 pub use doc_sync::{
-    DocSync, DocSyncOptions, FanOut, Outgoing, OutgoingKind, Phase, Received, RefusedChanges, Role,
-    SyncError, acknowledged,
+    DocSync, DocSyncOptions, FanOut, Outgoing, OutgoingKind, Phase, Received, RefusedChanges, Role, SyncError,
+    acknowledged,
 };
 pub use document_id::{DocumentId, DocumentIdError};
 pub use frame::{
-    FEATURE_NOTICE, Frame, FrameError, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata,
-    RemoteHeads, SharedSync, encode_sync_shared,
+    FEATURE_NOTICE, Frame, FrameError, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads,
+    SharedSync, encode_sync_shared,
 };
 pub use ids::{IdError, MAX_ID_BYTES, PeerId, StorageId};
 pub use ledger::{DocLedger, PendingLimits};

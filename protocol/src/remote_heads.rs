@@ -23,11 +23,7 @@ pub struct RemoteHeadsLimits {
 impl Default for RemoteHeadsLimits {
     /// 256 subscriptions a peer, 100,000 entries, 64 heads each.
     fn default() -> Self {
-        Self {
-            subscriptions_per_peer: 256,
-            entries: 100_000,
-            heads: 64,
-        }
+        Self { subscriptions_per_peer: 256, entries: 100_000, heads: 64 }
     }
 }
 
@@ -55,10 +51,7 @@ impl RemoteHeadsBook {
     /// An empty book.
     #[must_use]
     pub fn new(limits: RemoteHeadsLimits) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
+        Self { limits, ..Self::default() }
     }
 
     /// A peer changes what it wants to hear about. Returns what was already known about the storages
@@ -81,14 +74,9 @@ impl RemoteHeadsBook {
         }
         let about = |known: &BTreeMap<StorageId, RemoteHeads>| {
             let matching = known.iter().filter(|(storage, _)| added.contains(storage));
-            matching
-                .map(|(storage, heads)| (storage.clone(), heads.clone()))
-                .collect::<BTreeMap<_, _>>()
+            matching.map(|(storage, heads)| (storage.clone(), heads.clone())).collect::<BTreeMap<_, _>>()
         };
-        let all = self
-            .known
-            .iter()
-            .map(|(document, known)| (*document, about(known)));
+        let all = self.known.iter().map(|(document, known)| (*document, about(known)));
         all.filter(|(_, heads)| !heads.is_empty()).collect()
     }
 
@@ -109,12 +97,7 @@ impl RemoteHeadsBook {
             return Noted::Full;
         }
         let full = self.entries >= self.limits.entries;
-        if full
-            && !self
-                .known
-                .get(&document)
-                .is_some_and(|known| known.contains_key(storage))
-        {
+        if full && !self.known.get(&document).is_some_and(|known| known.contains_key(storage)) {
             return Noted::Full;
         }
         let known = self.known.entry(document).or_default();
@@ -144,13 +127,8 @@ impl RemoteHeadsBook {
         storage: &'a StorageId,
         except: Option<&'a PeerId>,
     ) -> impl Iterator<Item = &'a PeerId> {
-        let interested = self
-            .subscriptions
-            .iter()
-            .filter(move |(_, wanted)| wanted.contains(storage));
-        interested
-            .map(|(peer, _)| peer)
-            .filter(move |peer| Some(*peer) != except)
+        let interested = self.subscriptions.iter().filter(move |(_, wanted)| wanted.contains(storage));
+        interested.map(|(peer, _)| peer).filter(move |peer| Some(*peer) != except)
     }
 
     /// All storages that anybody wants to hear about: what to subscribe to upstream.
@@ -167,10 +145,7 @@ mod tests {
     use automerge::ChangeHash;
 
     fn heads(n: u8, at_ms: i64) -> RemoteHeads {
-        RemoteHeads {
-            heads: vec![ChangeHash([n; 32])],
-            timestamp: Timestamp::from_ms(at_ms),
-        }
+        RemoteHeads { heads: vec![ChangeHash([n; 32])], timestamp: Timestamp::from_ms(at_ms) }
     }
 
     #[test]
@@ -179,24 +154,15 @@ mod tests {
         let storage = StorageId::new("phone-1").unwrap();
         let document = DocumentId::from_bytes([1; 16]);
         let mut book = RemoteHeadsBook::new(RemoteHeadsLimits::default());
-        assert_eq!(
-            book.change_subscription(&gate, std::slice::from_ref(&storage), &[]),
-            []
-        );
+        assert_eq!(book.change_subscription(&gate, std::slice::from_ref(&storage), &[]), []);
         assert_eq!(book.note(document, &storage, heads(1, 10)), Noted::New);
         assert_eq!(book.note(document, &storage, heads(2, 5)), Noted::Old);
         assert_eq!(book.note(document, &storage, heads(1, 20)), Noted::Old);
         assert_eq!(book.note(document, &storage, heads(2, 20)), Noted::New);
-        assert_eq!(
-            book.subscribers(&storage, None).collect::<Vec<_>>(),
-            [&gate]
-        );
+        assert_eq!(book.subscribers(&storage, None).collect::<Vec<_>>(), [&gate]);
         assert_eq!(book.subscribers(&storage, Some(&gate)).count(), 0);
         let known = book.change_subscription(&hall, std::slice::from_ref(&storage), &[]);
-        assert_eq!(
-            known,
-            [(document, [(storage.clone(), heads(2, 20))].into())]
-        );
+        assert_eq!(known, [(document, [(storage.clone(), heads(2, 20))].into())]);
         book.change_subscription(&hall, &[], std::slice::from_ref(&storage));
         book.forget_peer(&gate);
         assert!(book.wanted_storages().is_empty());
@@ -204,28 +170,15 @@ mod tests {
 
     #[test]
     fn the_book_is_bounded() {
-        let limits = RemoteHeadsLimits {
-            subscriptions_per_peer: 2,
-            entries: 2,
-            heads: 1,
-        };
+        let limits = RemoteHeadsLimits { subscriptions_per_peer: 2, entries: 2, heads: 1 };
         let mut book = RemoteHeadsBook::new(limits);
-        let storages: Vec<StorageId> = ["a", "b", "c"]
-            .iter()
-            .map(|s| StorageId::new(s).unwrap())
-            .collect();
+        let storages: Vec<StorageId> = ["a", "b", "c"].iter().map(|s| StorageId::new(s).unwrap()).collect();
         book.change_subscription(&PeerId::new("p").unwrap(), &storages, &[]);
         assert_eq!(book.wanted_storages().len(), 2);
         let document = DocumentId::from_bytes([1; 16]);
-        let noted: Vec<Noted> = storages
-            .iter()
-            .map(|s| book.note(document, s, heads(1, 1)))
-            .collect();
+        let noted: Vec<Noted> = storages.iter().map(|s| book.note(document, s, heads(1, 1))).collect();
         assert_eq!(noted, [Noted::New, Noted::New, Noted::Full]);
-        let many = RemoteHeads {
-            heads: vec![ChangeHash([0; 32]); 2],
-            timestamp: Timestamp::from_ms(9),
-        };
+        let many = RemoteHeads { heads: vec![ChangeHash([0; 32]); 2], timestamp: Timestamp::from_ms(9) };
         assert_eq!(book.note(document, &storages[0], many), Noted::Full);
         book.forget_document(&document);
         assert_eq!(book.note(document, &storages[2], heads(1, 1)), Noted::New);

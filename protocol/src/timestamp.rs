@@ -25,10 +25,7 @@ impl Timestamp {
 
     /// The number JavaScript has for it. Exact within 2^53 ms of the epoch.
     #[must_use]
-    #[expect(
-        clippy::as_conversions,
-        reason = "there is no From<i64> for f64; exact below 2^53"
-    )]
+    #[expect(clippy::as_conversions, reason = "there is no From<i64> for f64; exact below 2^53")]
     pub const fn as_js_number(self) -> f64 {
         self.0 as f64
     }

@@ -3,7 +3,7 @@ use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 use super::*;
-use crate::carrier::Token;
+use muster_client_core::event::Token;
 
 type ServerSocket = WebSocketStream<TcpStream>;
 
@@ -106,4 +106,20 @@ async fn a_server_that_goes_ends_the_link() {
 #[test]
 fn a_root_that_is_no_certificate_is_refused() {
     assert!(WebSocketCarrier::new(&[b"nonsense".to_vec()]).is_err());
+}
+
+#[test]
+fn a_close_says_whether_and_when_to_come_back() {
+    let table = [
+        ("", CarrierError::Ended),
+        ("shutting_down", CarrierError::Ended),
+        ("overload; retry_after_ms=1500", CarrierError::RetryAfter { ms: 1_500 }),
+        ("overload; retry_after_ms=-1", CarrierError::Ended),
+        ("overload; retry_after_ms=soon", CarrierError::Ended),
+        ("device_revoked", CarrierError::Refused { status: 401 }),
+        ("token_expired", CarrierError::Refused { status: 401 }),
+    ];
+    for (reason, expected) in table {
+        assert_eq!(why_closed(reason), expected, "{reason}");
+    }
 }

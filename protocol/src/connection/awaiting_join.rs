@@ -2,8 +2,7 @@
 
 use super::established::Established;
 use super::{
-    CloseReason, Connection, ConnectionEvent, ConnectionOutput, Next, PeerInfo, PeerMessage, State,
-    speaks_our_version,
+    CloseReason, Connection, ConnectionEvent, ConnectionOutput, Next, PeerInfo, PeerMessage, State, speaks_our_version,
 };
 use crate::frame::{Frame, PROTOCOL_VERSION, PeerMetadata};
 use crate::{PeerId, ProtocolCode, Timestamp};
@@ -31,11 +30,9 @@ impl Connection {
             }
             ConnectionEvent::Tick => Next::Stay(waiting),
             ConnectionEvent::Frame(bytes) => match self.decode(bytes, &self.handshake_limits()) {
-                Ok(Frame::Join {
-                    sender,
-                    metadata,
-                    versions,
-                }) => self.welcome(now, (sender, metadata), &versions, output),
+                Ok(Frame::Join { sender, metadata, versions }) => {
+                    self.welcome(now, (sender, metadata), &versions, output)
+                }
                 Ok(Frame::Leave { .. }) => Next::Close(CloseReason::new(ProtocolCode::PeerLeft)),
                 Ok(Frame::Unknown { .. }) => {
                     self.ignored_frames = self.ignored_frames.saturating_add(1);
@@ -71,16 +68,8 @@ impl Connection {
         output.send.push(answer.encode());
         let theirs = metadata.muster.as_ref().and_then(|muster| muster.now);
         let skew_ms = theirs.map(|theirs| theirs.ms_since(now));
-        let peer = PeerInfo {
-            peer_id: sender,
-            metadata,
-            skew_ms,
-            round_trip_ms: 0,
-        };
+        let peer = PeerInfo { peer_id: sender, metadata, skew_ms, round_trip_ms: 0 };
         output.deliver.push(PeerMessage::Established(peer.clone()));
-        Next::Stay(State::Established(Box::new(Established::new(
-            peer,
-            &self.config,
-        ))))
+        Next::Stay(State::Established(Box::new(Established::new(peer, &self.config))))
     }
 }

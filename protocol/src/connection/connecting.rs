@@ -1,9 +1,7 @@
 //! Client: from the carrier's opening to the server's `peer`.
 
 use super::established::Established;
-use super::{
-    CloseReason, Connection, ConnectionEvent, ConnectionOutput, Next, PeerInfo, PeerMessage, State,
-};
+use super::{CloseReason, Connection, ConnectionEvent, ConnectionOutput, Next, PeerInfo, PeerMessage, State};
 use crate::frame::{Frame, PROTOCOL_VERSION};
 use crate::{ProtocolCode, Timestamp};
 
@@ -42,29 +40,16 @@ impl Connection {
             versions: vec![PROTOCOL_VERSION.to_owned()],
         };
         output.send.push(join.encode());
-        Next::Stay(State::Connecting(Connecting {
-            joined_at: Some(now),
-        }))
+        Next::Stay(State::Connecting(Connecting { joined_at: Some(now) }))
     }
 
-    fn hear_peer(
-        &mut self,
-        state: Connecting,
-        now: Timestamp,
-        bytes: &[u8],
-        output: &mut ConnectionOutput,
-    ) -> Next {
+    fn hear_peer(&mut self, state: Connecting, now: Timestamp, bytes: &[u8], output: &mut ConnectionOutput) -> Next {
         let frame = match self.decode(bytes, &self.handshake_limits()) {
             Ok(frame) => frame,
             Err(reason) => return Next::Close(reason),
         };
         let (sender, target, metadata, version) = match frame {
-            Frame::Peer {
-                sender,
-                target,
-                metadata,
-                version,
-            } => (sender, target, metadata, version),
+            Frame::Peer { sender, target, metadata, version } => (sender, target, metadata, version),
             Frame::Error { message, .. } => {
                 output.deliver.push(PeerMessage::Error { message });
                 return Next::Close(CloseReason::new(ProtocolCode::PeerRefused));
@@ -89,16 +74,8 @@ impl Connection {
         let half_way = joined_at.as_ms().saturating_add(round_trip_ms / 2);
         let theirs = metadata.muster.as_ref().and_then(|muster| muster.now);
         let skew_ms = theirs.map(|theirs| theirs.ms_since(Timestamp::from_ms(half_way)));
-        let peer = PeerInfo {
-            peer_id: sender,
-            metadata,
-            skew_ms,
-            round_trip_ms,
-        };
+        let peer = PeerInfo { peer_id: sender, metadata, skew_ms, round_trip_ms };
         output.deliver.push(PeerMessage::Established(peer.clone()));
-        Next::Stay(State::Established(Box::new(Established::new(
-            peer,
-            &self.config,
-        ))))
+        Next::Stay(State::Established(Box::new(Established::new(peer, &self.config))))
     }
 }

@@ -16,11 +16,7 @@ pub(super) struct SeenSessions {
 
 impl SeenSessions {
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            counts: HashMap::new(),
-            order: VecDeque::new(),
-            capacity,
-        }
+        Self { counts: HashMap::new(), order: VecDeque::new(), capacity }
     }
 
     /// Notes a message; false when it, or a later one of its session, was here before.

@@ -2,8 +2,8 @@
 
 use super::ephemeral::SeenSessions;
 use super::{
-    CloseReason, Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, Next, PeerInfo,
-    PeerMessage, Side, State,
+    CloseReason, Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, Next, PeerInfo, PeerMessage, Side,
+    State,
 };
 use crate::frame::Frame;
 use crate::{PeerId, ProtocolCode, Timestamp};
@@ -16,10 +16,7 @@ pub(super) struct Established {
 
 impl Established {
     pub(super) fn new(peer: PeerInfo, config: &ConnectionConfig) -> Self {
-        Self {
-            peer,
-            seen: SeenSessions::new(config.ephemeral_sessions),
-        }
+        Self { peer, seen: SeenSessions::new(config.ephemeral_sessions) }
     }
 }
 
@@ -64,11 +61,7 @@ impl Connection {
         }
         match frame {
             // JavaScript clients may say join more than once; each time they start over.
-            Frame::Join {
-                sender,
-                metadata,
-                versions,
-            } if self.side == Side::Server => {
+            Frame::Join { sender, metadata, versions } if self.side == Side::Server => {
                 return self.welcome(now, (sender, metadata), &versions, output);
             }
             Frame::Join { .. } | Frame::Peer { .. } => {
@@ -89,52 +82,18 @@ impl Connection {
 
 fn to_message(frame: Frame, seen: &mut SeenSessions) -> Option<PeerMessage> {
     Some(match frame {
-        Frame::Sync { document, data, .. } => PeerMessage::Sync {
-            document,
-            data,
-            is_request: false,
-        },
-        Frame::Request { document, data, .. } => PeerMessage::Sync {
-            document,
-            data,
-            is_request: true,
-        },
+        Frame::Sync { document, data, .. } => PeerMessage::Sync { document, data, is_request: false },
+        Frame::Request { document, data, .. } => PeerMessage::Sync { document, data, is_request: true },
         Frame::DocUnavailable { document, .. } => PeerMessage::DocUnavailable { document },
-        Frame::Ephemeral {
-            sender: author,
-            document,
-            session,
-            count,
-            data,
-            ..
-        } => {
+        Frame::Ephemeral { sender: author, document, session, count, data, .. } => {
             if !seen.is_new(&author, &session, count) {
                 return None;
             }
-            PeerMessage::Ephemeral {
-                author,
-                document,
-                session,
-                count,
-                data,
-            }
+            PeerMessage::Ephemeral { author, document, session, count, data }
         }
-        Frame::RemoteSubscriptionChange { add, remove, .. } => {
-            PeerMessage::SubscriptionChange { add, remove }
-        }
-        Frame::RemoteHeadsChanged {
-            document, heads, ..
-        } => PeerMessage::RemoteHeads { document, heads },
-        Frame::Notice {
-            document,
-            code,
-            detail,
-            ..
-        } => PeerMessage::Notice {
-            document,
-            code,
-            detail,
-        },
+        Frame::RemoteSubscriptionChange { add, remove, .. } => PeerMessage::SubscriptionChange { add, remove },
+        Frame::RemoteHeadsChanged { document, heads, .. } => PeerMessage::RemoteHeads { document, heads },
+        Frame::Notice { document, code, detail, .. } => PeerMessage::Notice { document, code, detail },
         Frame::Error { message, .. } => PeerMessage::Error { message },
         _ => return None,
     })

@@ -24,8 +24,7 @@ pub struct EphemeralMessage<'a> {
 
 impl Connection {
     fn parties(&self) -> Option<(PeerId, PeerId)> {
-        self.peer()
-            .map(|peer| (self.config.peer_id.clone(), peer.peer_id.clone()))
+        self.peer().map(|peer| (self.config.peer_id.clone(), peer.peer_id.clone()))
     }
 
     /// A sync message made by [`DocSync::generate`](crate::DocSync::generate).
@@ -34,18 +33,8 @@ impl Connection {
         let (sender, target) = self.parties()?;
         let Outgoing { data, kind } = outgoing;
         let frame = match kind {
-            OutgoingKind::Sync => Frame::Sync {
-                sender,
-                target,
-                document,
-                data,
-            },
-            OutgoingKind::Request => Frame::Request {
-                sender,
-                target,
-                document,
-                data,
-            },
+            OutgoingKind::Sync => Frame::Sync { sender, target, document, data },
+            OutgoingKind::Request => Frame::Request { sender, target, document, data },
         };
         Some(frame.encode())
     }
@@ -60,14 +49,7 @@ impl Connection {
     #[must_use]
     pub fn unavailable_frame(&self, document: DocumentId) -> Option<Vec<u8>> {
         let (sender, target) = self.parties()?;
-        Some(
-            Frame::DocUnavailable {
-                sender,
-                target,
-                document,
-            }
-            .encode(),
-        )
+        Some(Frame::DocUnavailable { sender, target, document }.encode())
     }
 
     /// An ephemeral message.
@@ -90,58 +72,22 @@ impl Connection {
     pub fn subscription_frame(&self, add: &[StorageId], remove: &[StorageId]) -> Option<Vec<u8>> {
         let (sender, target) = self.parties()?;
         let (add, remove) = (add.to_vec(), remove.to_vec());
-        Some(
-            Frame::RemoteSubscriptionChange {
-                sender,
-                target,
-                add,
-                remove,
-            }
-            .encode(),
-        )
+        Some(Frame::RemoteSubscriptionChange { sender, target, add, remove }.encode())
     }
 
     /// What storages are known to have.
     #[must_use]
-    pub fn remote_heads_frame(
-        &self,
-        document: DocumentId,
-        heads: BTreeMap<StorageId, RemoteHeads>,
-    ) -> Option<Vec<u8>> {
+    pub fn remote_heads_frame(&self, document: DocumentId, heads: BTreeMap<StorageId, RemoteHeads>) -> Option<Vec<u8>> {
         let (sender, target) = self.parties()?;
-        Some(
-            Frame::RemoteHeadsChanged {
-                sender,
-                target,
-                document,
-                heads,
-            }
-            .encode(),
-        )
+        Some(Frame::RemoteHeadsChanged { sender, target, document, heads }.encode())
     }
 
     /// Why something was refused. `None` also when the peer does not understand notices.
     #[must_use]
-    pub fn notice_frame(
-        &self,
-        document: Option<DocumentId>,
-        code: &str,
-        detail: &str,
-    ) -> Option<Vec<u8>> {
+    pub fn notice_frame(&self, document: Option<DocumentId>, code: &str, detail: &str) -> Option<Vec<u8>> {
         let (sender, target) = self.parties()?;
-        let understands = self
-            .peer()
-            .is_some_and(|peer| peer.has_feature(FEATURE_NOTICE));
+        let understands = self.peer().is_some_and(|peer| peer.has_feature(FEATURE_NOTICE));
         let (code, detail) = (code.to_owned(), detail.to_owned());
-        understands.then(|| {
-            Frame::Notice {
-                sender,
-                target,
-                document,
-                code,
-                detail,
-            }
-            .encode()
-        })
+        understands.then(|| Frame::Notice { sender, target, document, code, detail }.encode())
     }
 }

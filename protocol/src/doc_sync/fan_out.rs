@@ -36,42 +36,26 @@ impl FanOut {
     #[must_use]
     pub fn new(doc: &Automerge, from: &[ChangeHash], to: &[ChangeHash]) -> Self {
         let changes = doc.get_changes(from);
-        let parts = changes
-            .iter()
-            .map(|change| (change.hash(), change.raw_bytes().to_vec()));
+        let parts = changes.iter().map(|change| (change.hash(), change.raw_bytes().to_vec()));
         Self::from_changes(from, to, parts.collect())
     }
 
     /// Encodes changes which the owner has at hand, for example because they came in during the
     /// tick: all changes between `from` and `to`, dependencies first, each a whole chunk.
     #[must_use]
-    pub fn from_changes(
-        from: &[ChangeHash],
-        to: &[ChangeHash],
-        changes: Vec<(ChangeHash, Vec<u8>)>,
-    ) -> Self {
+    pub fn from_changes(from: &[ChangeHash], to: &[ChangeHash], changes: Vec<(ChangeHash, Vec<u8>)>) -> Self {
         let (hashes, chunks): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         let message = Message {
             heads: to.to_vec(),
             need: Vec::new(),
-            have: vec![Have {
-                last_sync: from.to_vec(),
-                bloom: BloomFilter::from_hashes(hashes.iter()),
-            }],
+            have: vec![Have { last_sync: from.to_vec(), bloom: BloomFilter::from_hashes(hashes.iter()) }],
             changes: ChunkList::from(chunks),
             // Without flags the receiver keeps what it knows of us.
             flags: None,
             version: MessageVersion::V1,
         };
-        let batch = Arc::new(Batch {
-            to: to.to_vec(),
-            hashes,
-        });
-        Self {
-            from: from.to_vec(),
-            data: message.encode(),
-            batch,
-        }
+        let batch = Arc::new(Batch { to: to.to_vec(), hashes });
+        Self { from: from.to_vec(), data: message.encode(), batch }
     }
 
     /// The sync message, for [`encode_sync_shared`](crate::encode_sync_shared).
@@ -116,11 +100,7 @@ impl DocSync {
 
     /// Strikes off what the peer's heads acknowledge. True when later ones are still on their way.
     pub(super) fn acknowledge_batches(&mut self, heads: &[ChangeHash]) -> bool {
-        if let Some(at) = self
-            .unacknowledged
-            .iter()
-            .position(|batch| batch.to == heads)
-        {
+        if let Some(at) = self.unacknowledged.iter().position(|batch| batch.to == heads) {
             self.unacknowledged.drain(..=at);
             return !self.unacknowledged.is_empty();
         }

@@ -15,11 +15,7 @@ pub(crate) fn has_change(doc: &Automerge, hash: &ChangeHash) -> bool {
 ///
 /// Costs nothing much when the heads are equal to ours, else a walk over what the peer lacks.
 #[must_use]
-pub fn acknowledged(
-    doc: &Automerge,
-    their_heads: &[ChangeHash],
-    ours: &[ChangeHash],
-) -> Vec<ChangeHash> {
+pub fn acknowledged(doc: &Automerge, their_heads: &[ChangeHash], ours: &[ChangeHash]) -> Vec<ChangeHash> {
     let held = |hash: &&ChangeHash| has_change(doc, hash);
     let known: Vec<ChangeHash> = their_heads.iter().filter(held).copied().collect();
     if ours.is_empty() || known.is_empty() {
@@ -28,14 +24,6 @@ pub fn acknowledged(
     if known == doc.get_heads() {
         return ours.iter().filter(held).copied().collect();
     }
-    let lacking: HashSet<ChangeHash> = doc
-        .get_changes_meta(&known)
-        .into_iter()
-        .map(|change| change.hash)
-        .collect();
-    ours.iter()
-        .filter(held)
-        .filter(|hash| !lacking.contains(*hash))
-        .copied()
-        .collect()
+    let lacking: HashSet<ChangeHash> = doc.get_changes_meta(&known).into_iter().map(|change| change.hash).collect();
+    ours.iter().filter(held).filter(|hash| !lacking.contains(*hash)).copied().collect()
 }

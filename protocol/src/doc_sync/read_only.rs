@@ -45,9 +45,6 @@ impl DocSync {
         for chunk in message.changes.iter() {
             bytes.extend_from_slice(chunk);
         }
-        RefusedChanges {
-            bytes,
-            hashes: summary.changes().iter().map(|c| c.hash).collect(),
-        }
+        RefusedChanges { bytes, hashes: summary.changes().iter().map(|c| c.hash).collect() }
     }
 }

@@ -18,8 +18,7 @@ impl DocSync {
     /// Whether to send `doc-unavailable` now: the peer asked, we hold nothing and `others_may_have_it`
     /// is false. True once per request.
     pub fn take_unavailable_answer(&mut self, doc: &Automerge, others_may_have_it: bool) -> bool {
-        let answer =
-            self.peer == PeerStatus::Wants && !others_may_have_it && doc.get_heads().is_empty();
+        let answer = self.peer == PeerStatus::Wants && !others_may_have_it && doc.get_heads().is_empty();
         if answer {
             self.peer = PeerStatus::Unknown;
         }
@@ -38,9 +37,7 @@ impl DocSync {
 
     /// The frame for the next message.
     pub(super) fn outgoing_kind(&mut self, our_heads: &[ChangeHash]) -> OutgoingKind {
-        let asks = our_heads.is_empty()
-            && self.state.shared_heads.is_empty()
-            && self.peer == PeerStatus::Unknown;
+        let asks = our_heads.is_empty() && self.state.shared_heads.is_empty() && self.peer == PeerStatus::Unknown;
         if asks {
             return OutgoingKind::Request;
         }

@@ -17,12 +17,7 @@ impl DocSync {
     ///
     /// # Errors
     /// [`SyncError`]; the document is unchanged, the connection should be closed.
-    pub fn receive(
-        &mut self,
-        doc: &mut Automerge,
-        summary: &SyncSummary,
-        data: &[u8],
-    ) -> Result<Received, SyncError> {
+    pub fn receive(&mut self, doc: &mut Automerge, summary: &SyncSummary, data: &[u8]) -> Result<Received, SyncError> {
         self.receive_log_patches(doc, summary, data, &mut PatchLog::inactive())
     }
 
@@ -40,10 +35,7 @@ impl DocSync {
         let mut message = Message::decode(data)?;
         normalise(&mut message);
         let before = doc.get_heads();
-        let mut received = Received {
-            before: before.clone(),
-            ..Received::default()
-        };
+        let mut received = Received { before: before.clone(), ..Received::default() };
 
         if summary.has_changes() {
             if self.may_write() {
@@ -55,11 +47,7 @@ impl DocSync {
                 received.refused = Some(self.refuse(&message, summary));
             }
         }
-        let after = if summary.has_changes() {
-            doc.get_heads()
-        } else {
-            before.clone()
-        };
+        let after = if summary.has_changes() { doc.get_heads() } else { before.clone() };
         self.note_peer_heads(&message.heads);
         self.take_flags(message.flags);
         self.take_heads(doc, &message.heads, &before, &after, summary.has_changes());
@@ -125,11 +113,7 @@ impl DocSync {
             self.state.last_sent_heads.clear();
             self.forget_sent();
         }
-        let known: Vec<ChangeHash> = heads
-            .iter()
-            .filter(|head| has_change(doc, head))
-            .copied()
-            .collect();
+        let known: Vec<ChangeHash> = heads.iter().filter(|head| has_change(doc, head)).copied().collect();
         if known.len() == heads.len() {
             self.state.shared_heads = known;
         } else {
@@ -141,15 +125,8 @@ impl DocSync {
 
     fn take_haves(&mut self, doc: &Automerge, message: &Message, all_heads_known: bool) {
         let last_sync = message.have.first().map(|have| have.last_sync.as_slice());
-        let known = last_sync
-            .unwrap_or_default()
-            .iter()
-            .all(|hash| has_change(doc, hash));
-        self.reset = if known {
-            Reset::NotNeeded
-        } else {
-            Reset::Needed
-        };
+        let known = last_sync.unwrap_or_default().iter().all(|hash| has_change(doc, hash));
+        self.reset = if known { Reset::NotNeeded } else { Reset::Needed };
         // What it asks for, or knows and we do not, has to be answered by a message of its own.
         if !known || !all_heads_known || !message.need.is_empty() {
             self.level = None;
@@ -190,10 +167,7 @@ impl DocSync {
             message.flags = None;
         }
         let kind = self.outgoing_kind(&our_heads);
-        Some(Outgoing {
-            data: message.encode(),
-            kind,
-        })
+        Some(Outgoing { data: message.encode(), kind })
     }
 
     /// After everything was sent, "since our heads" says the same as a long list of what was sent.
@@ -202,10 +176,7 @@ impl DocSync {
             return;
         }
         self.state.sent_hashes.clear();
-        let have = Have {
-            last_sync: our_heads.to_vec(),
-            ..Have::default()
-        };
+        let have = Have { last_sync: our_heads.to_vec(), ..Have::default() };
         self.state.their_have = Some(vec![have]);
         self.state.their_need = Some(Vec::new());
     }
@@ -220,10 +191,7 @@ impl DocSync {
         }
         let said = state.have_responded && state.last_sent_heads == our_heads;
         let equal = state.their_heads.as_deref() == Some(our_heads);
-        let asked = state
-            .their_need
-            .as_ref()
-            .is_some_and(|need| !need.is_empty());
+        let asked = state.their_need.as_ref().is_some_and(|need| !need.is_empty());
         said && (state.in_flight || (equal && !asked))
     }
 
@@ -250,11 +218,7 @@ fn normalise(message: &mut Message) {
 }
 
 fn unknown_changes<'s>(doc: &Automerge, summary: &'s SyncSummary) -> Vec<&'s ChangeSummary> {
-    summary
-        .changes()
-        .iter()
-        .filter(|change| !has_change(doc, &change.hash))
-        .collect()
+    summary.changes().iter().filter(|change| !has_change(doc, &change.hash)).collect()
 }
 
 /// Automerge says neither which changes it applied nor which it dropped.

@@ -16,19 +16,14 @@ use crate::guard::{GuardLimits, check_sync_message};
 const FULL: Role = Role::Full;
 
 fn plain() -> DocSyncOptions {
-    DocSyncOptions {
-        plain_uploads: true,
-    }
+    DocSyncOptions { plain_uploads: true }
 }
 
 fn whole() -> DocSyncOptions {
     DocSyncOptions::default()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the random actor is replaced at once"
-)]
+#[expect(clippy::disallowed_methods, reason = "the random actor is replaced at once")]
 pub(super) fn document(actor: &str) -> Automerge {
     Automerge::new().with_actor(ActorId::from(actor.as_bytes()))
 }
@@ -81,10 +76,7 @@ impl Side {
         let mut ledger = DocLedger::read(&self.doc, crate::PendingLimits::default());
         let summary = check_sync_message(&message.data, &self.limits, &ledger.size()).unwrap();
         ledger.admit(&self.doc, summary.changes()).unwrap();
-        let received = self
-            .sync
-            .receive(&mut self.doc, &summary, &message.data)
-            .unwrap();
+        let received = self.sync.receive(&mut self.doc, &summary, &message.data).unwrap();
         assert!(received.dropped.is_empty());
         self.received.push(received);
         true
@@ -106,11 +98,7 @@ fn converse(a: &mut Side, b: &mut Side) -> usize {
     for _ in 0..50 {
         let mut busy = false;
         for turn in 0..2 {
-            let (from, to) = if turn == 0 {
-                (&mut *a, &mut *b)
-            } else {
-                (&mut *b, &mut *a)
-            };
+            let (from, to) = if turn == 0 { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
             if from.speak(to) {
                 messages += 1;
                 busy = true;
@@ -126,7 +114,5 @@ fn converse(a: &mut Side, b: &mut Side) -> usize {
 }
 
 fn value(doc: &Automerge, key: &str) -> Option<String> {
-    doc.get(ROOT, key)
-        .unwrap()
-        .map(|(value, _)| value.as_str().unwrap_or_default().to_owned())
+    doc.get(ROOT, key).unwrap().map(|(value, _)| value.as_str().unwrap_or_default().to_owned())
 }

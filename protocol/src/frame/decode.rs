@@ -54,9 +54,7 @@ impl FrameError {
         match self {
             Self::TooLarge { .. } => ProtocolCode::FrameTooLarge,
             Self::Limit { .. } => ProtocolCode::FrameLimit,
-            Self::Malformed { .. } | Self::Missing { .. } | Self::DocumentId(_) => {
-                ProtocolCode::FrameMalformed
-            }
+            Self::Malformed { .. } | Self::Missing { .. } | Self::DocumentId(_) => ProtocolCode::FrameMalformed,
         }
     }
 }
@@ -70,10 +68,7 @@ impl Frame {
     pub fn decode(bytes: &[u8], limits: &FrameLimits) -> Result<Self, FrameError> {
         if bytes.len() > limits.max_frame_bytes {
             let limit = limits.max_frame_bytes;
-            return Err(FrameError::TooLarge {
-                bytes: bytes.len(),
-                limit,
-            });
+            return Err(FrameError::TooLarge { bytes: bytes.len(), limit });
         }
         let mut reader = Reader::new(bytes, limits);
         let fields = Fields::read(&mut reader)?;

@@ -22,30 +22,17 @@ impl Frame {
 
     fn write(&self, w: &mut Writer) -> Written {
         match self {
-            Self::Join {
-                sender,
-                metadata,
-                versions,
-            } => {
+            Self::Join { sender, metadata, versions } => {
                 w.open(4, self.kind())?.text("senderId", sender.as_str())?;
                 w.metadata(metadata)?;
                 w.texts("supportedProtocolVersions", versions)
             }
-            Self::Peer {
-                sender,
-                target,
-                metadata,
-                version,
-            } => {
+            Self::Peer { sender, target, metadata, version } => {
                 w.open(5, self.kind())?.text("senderId", sender.as_str())?;
                 w.metadata(metadata)?;
                 w.text("selectedProtocolVersion", version)?.target(target)
             }
-            Self::Error {
-                sender,
-                target,
-                message,
-            } => {
+            Self::Error { sender, target, message } => {
                 let parties = u64::from(sender.is_some()) + u64::from(target.is_some());
                 w.open(2 + parties, self.kind())?;
                 if let Some(sender) = sender {
@@ -54,75 +41,32 @@ impl Frame {
                 w.text("message", message)?;
                 target.as_ref().map_or(Ok(()), |target| w.target(target))
             }
-            Self::Leave { sender } => w
-                .open(2, self.kind())?
-                .text("senderId", sender.as_str())
-                .map(|_| ()),
-            Self::Sync {
-                sender,
-                target,
-                document,
-                data,
-            }
-            | Self::Request {
-                sender,
-                target,
-                document,
-                data,
-            } => {
+            Self::Leave { sender } => w.open(2, self.kind())?.text("senderId", sender.as_str()).map(|_| ()),
+            Self::Sync { sender, target, document, data } | Self::Request { sender, target, document, data } => {
                 w.open(5, self.kind())?.text("senderId", sender.as_str())?;
                 w.document(document)?.bytes("data", data)?.target(target)
             }
-            Self::DocUnavailable {
-                sender,
-                target,
-                document,
-            } => {
+            Self::DocUnavailable { sender, target, document } => {
                 w.open(4, self.kind())?.text("senderId", sender.as_str())?;
                 w.document(document)?.target(target)
             }
-            Self::Ephemeral {
-                sender,
-                target,
-                document,
-                session,
-                count,
-                data,
-            } => {
+            Self::Ephemeral { sender, target, document, session, count, data } => {
                 w.open(7, self.kind())?.text("senderId", sender.as_str())?;
-                w.document(document)?
-                    .text("sessionId", session)?
-                    .count("count", *count)?;
+                w.document(document)?.text("sessionId", session)?.count("count", *count)?;
                 w.bytes("data", data)?.target(target)
             }
-            Self::RemoteSubscriptionChange {
-                sender,
-                target,
-                add,
-                remove,
-            } => {
+            Self::RemoteSubscriptionChange { sender, target, add, remove } => {
                 w.open(5, self.kind())?.text("senderId", sender.as_str())?;
                 w.storage_ids("add", add)?;
                 w.storage_ids("remove", remove)?;
                 w.target(target)
             }
-            Self::RemoteHeadsChanged {
-                sender,
-                target,
-                document,
-                heads,
-            } => {
+            Self::RemoteHeadsChanged { sender, target, document, heads } => {
                 w.open(5, self.kind())?.text("senderId", sender.as_str())?;
                 w.document(document)?.new_heads(heads)?;
                 w.target(target)
             }
-            Self::Notice {
-                sender,
-                target,
-                document,
-                code,
-                detail,
-            } => {
+            Self::Notice { sender, target, document, code, detail } => {
                 w.open(5 + u64::from(document.is_some()), self.kind())?;
                 w.text("senderId", sender.as_str())?;
                 if let Some(document) = document {
@@ -166,10 +110,7 @@ impl Writer {
     }
 
     /// Integers from 2^32 on become BigInts in JavaScript, so those go out as floats.
-    #[expect(
-        clippy::as_conversions,
-        reason = "a counter beyond 2^53 is beyond JavaScript anyway"
-    )]
+    #[expect(clippy::as_conversions, reason = "a counter beyond 2^53 is beyond JavaScript anyway")]
     fn count(&mut self, key: &str, value: u64) -> Result<&mut Self, Error<Infallible>> {
         self.0.str(key)?;
         match u32::try_from(value) {
@@ -196,8 +137,7 @@ impl Writer {
     }
 
     fn metadata(&mut self, metadata: &PeerMetadata) -> Written {
-        let fields =
-            1 + u64::from(metadata.storage_id.is_some()) + u64::from(metadata.muster.is_some());
+        let fields = 1 + u64::from(metadata.storage_id.is_some()) + u64::from(metadata.muster.is_some());
         self.0.str("peerMetadata")?.map(fields)?;
         if let Some(storage) = &metadata.storage_id {
             self.text("storageId", storage.as_str())?;
@@ -205,11 +145,7 @@ impl Writer {
         self.0.str("isEphemeral")?.bool(metadata.is_ephemeral)?;
         if let Some(muster) = &metadata.muster {
             let fields = 2 + u64::from(muster.now.is_some());
-            self.0
-                .str("muster")?
-                .map(fields)?
-                .str("v")?
-                .u32(muster.version)?;
+            self.0.str("muster")?.map(fields)?.str("v")?.u32(muster.version)?;
             if let Some(now) = muster.now {
                 self.0.str("nowMs")?.f64(now.as_js_number())?;
             }
@@ -226,15 +162,10 @@ impl Writer {
         self.0.str("newHeads")?.map(length(heads.len()))?;
         for (storage, known) in heads {
             self.0.str(storage.as_str())?.map(2)?;
-            let texts: Vec<String> = known
-                .heads
-                .iter()
-                .map(|hash| bs58::encode(hash.0).with_check().into_string())
-                .collect();
+            let texts: Vec<String> =
+                known.heads.iter().map(|hash| bs58::encode(hash.0).with_check().into_string()).collect();
             self.texts("heads", &texts)?;
-            self.0
-                .str("timestamp")?
-                .f64(known.timestamp.as_js_number())?;
+            self.0.str("timestamp")?.f64(known.timestamp.as_js_number())?;
         }
         Ok(())
     }
@@ -253,30 +184,21 @@ pub struct SharedSync {
 /// Encodes a `sync` frame up to its `targetId`.
 #[must_use]
 pub fn encode_sync_shared(sender: &PeerId, document: &DocumentId, data: &[u8]) -> SharedSync {
-    let mut w = Writer(Encoder::new(Vec::with_capacity(
-        data.len().saturating_add(160),
-    )));
+    let mut w = Writer(Encoder::new(Vec::with_capacity(data.len().saturating_add(160))));
     // Writing to a Vec cannot fail: the error type has no value.
     let _: Written = (|| {
         w.open(5, "sync")?.text("senderId", sender.as_str())?;
         w.document(document)?.bytes("data", data)?;
         Ok(())
     })();
-    SharedSync {
-        head: w.0.into_writer(),
-    }
+    SharedSync { head: w.0.into_writer() }
 }
 
 impl SharedSync {
     /// The whole frame for one receiver: one allocation and one copy, no encoding of the big part.
     #[must_use]
     pub fn for_target(&self, target: &PeerId) -> Vec<u8> {
-        let mut out = Vec::with_capacity(
-            self.head
-                .len()
-                .saturating_add(target.as_str().len())
-                .saturating_add(16),
-        );
+        let mut out = Vec::with_capacity(self.head.len().saturating_add(target.as_str().len()).saturating_add(16));
         out.extend_from_slice(&self.head);
         let mut w = Writer(Encoder::new(out));
         let _: Written = w.target(target);

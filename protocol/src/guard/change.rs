@@ -21,11 +21,7 @@ pub(super) struct Envelope {
     pub(super) compressed: bool,
 }
 
-pub(super) fn check(
-    body: &[u8],
-    envelope: Envelope,
-    budget: &mut Budget<'_>,
-) -> Result<ChangeSummary, GuardError> {
+pub(super) fn check(body: &[u8], envelope: Envelope, budget: &mut Budget<'_>) -> Result<ChangeSummary, GuardError> {
     let mut cursor = Cursor::new(body);
     let deps = cursor.hashes("dependencies", budget.limits.max_hashes)?;
     let actor = cursor.prefixed("an actor")?.to_vec();
@@ -40,22 +36,8 @@ pub(super) fn check(
     let ops = check_columns(&mut cursor, budget)?;
     check_numbers(seq, start_op, ops)?;
     check_extra(cursor.rest(), seq)?;
-    let Envelope {
-        hash,
-        range,
-        compressed,
-    } = envelope;
-    Ok(ChangeSummary {
-        hash,
-        actor,
-        seq,
-        start_op,
-        ops,
-        time_s,
-        deps,
-        range,
-        compressed,
-    })
+    let Envelope { hash, range, compressed } = envelope;
+    Ok(ChangeSummary { hash, actor, seq, start_op, ops, time_s, deps, range, compressed })
 }
 
 /// Sums all columns; returns the number of operations.
@@ -81,11 +63,7 @@ fn check_columns(cursor: &mut Cursor<'_>, budget: &mut Budget<'_>) -> Result<u64
 }
 
 /// No column may have more rows than operations are allowed, no group more members.
-fn check_rows(
-    spec: ColumnSpec,
-    totals: ColumnTotals,
-    budget: &mut Budget<'_>,
-) -> Result<(), GuardError> {
+fn check_rows(spec: ColumnSpec, totals: ColumnTotals, budget: &mut Budget<'_>) -> Result<(), GuardError> {
     let limit = budget.limits.max_ops_per_change;
     if totals.items > limit || totals.members > limit {
         return Err(GuardError::Column { spec: spec.0 });
@@ -95,16 +73,10 @@ fn check_rows(
 
 fn check_numbers(seq: u64, start_op: u64, ops: u64) -> Result<(), GuardError> {
     if seq == 0 || seq > MAX_OP {
-        return Err(GuardError::Sequence {
-            what: "the sequence number",
-            value: seq,
-        });
+        return Err(GuardError::Sequence { what: "the sequence number", value: seq });
     }
     if start_op == 0 || start_op.saturating_add(ops) > MAX_OP {
-        return Err(GuardError::Sequence {
-            what: "the start operation",
-            value: start_op,
-        });
+        return Err(GuardError::Sequence { what: "the start operation", value: start_op });
     }
     Ok(())
 }
@@ -113,14 +85,9 @@ fn check_numbers(seq: u64, start_op: u64, ops: u64) -> Result<(), GuardError> {
 /// `src/change_graph.rs`, `add_changes`).
 fn check_extra(extra: &[u8], seq: u64) -> Result<(), GuardError> {
     let mut cursor = Cursor::new(extra);
-    let footer = cursor
-        .unsigned("a footer")
-        .and_then(|_| cursor.prefixed("a footer"));
+    let footer = cursor.unsigned("a footer").and_then(|_| cursor.prefixed("a footer"));
     if seq > 1 && footer.is_ok() {
-        return Err(GuardError::Sequence {
-            what: "an author footer in change",
-            value: seq,
-        });
+        return Err(GuardError::Sequence { what: "an author footer in change", value: seq });
     }
     Ok(())
 }

@@ -24,29 +24,17 @@ pub(super) struct Budget<'l> {
 impl<'l> Budget<'l> {
     pub(super) const fn new(limits: &'l GuardLimits) -> Self {
         let inflate = InflateBudget::new(limits);
-        Self {
-            limits,
-            inflate,
-            ops: 0,
-            changes: 0,
-            text_bytes: 0,
-        }
+        Self { limits, inflate, ops: 0, changes: 0, text_bytes: 0 }
     }
 
     /// Adds the operations of one change or document.
     pub(super) fn change_ops(&mut self, ops: u64) -> Result<(), GuardError> {
         if ops > self.limits.max_ops_per_change {
-            return Err(GuardError::Ops {
-                ops,
-                limit: self.limits.max_ops_per_change,
-            });
+            return Err(GuardError::Ops { ops, limit: self.limits.max_ops_per_change });
         }
         self.ops = self.ops.saturating_add(ops);
         if self.ops > self.limits.max_ops {
-            return Err(GuardError::Ops {
-                ops: self.ops,
-                limit: self.limits.max_ops,
-            });
+            return Err(GuardError::Ops { ops: self.ops, limit: self.limits.max_ops });
         }
         Ok(())
     }
@@ -56,10 +44,7 @@ impl<'l> Budget<'l> {
         self.changes = self.changes.saturating_add(changes);
         let limit = self.limits.max_changes;
         if self.changes > u64::try_from(limit).unwrap_or(u64::MAX) {
-            return Err(GuardError::Changes {
-                changes: self.changes,
-                limit,
-            });
+            return Err(GuardError::Changes { changes: self.changes, limit });
         }
         Ok(())
     }
@@ -69,10 +54,7 @@ impl<'l> Budget<'l> {
         self.text_bytes = self.text_bytes.saturating_add(bytes);
         let limit = self.limits.max_text_bytes;
         if self.text_bytes > limit {
-            return Err(GuardError::Text {
-                bytes: self.text_bytes,
-                limit,
-            });
+            return Err(GuardError::Text { bytes: self.text_bytes, limit });
         }
         Ok(())
     }
@@ -119,11 +101,7 @@ fn check_one(
     let range = start..base.saturating_add(cursor.position());
     let checked = |hash: ChangeHash| {
         let matches = hash.0.first_chunk() == Some(&checksum);
-        if matches {
-            Ok(hash)
-        } else {
-            Err(GuardError::Checksum { offset: start })
-        }
+        if matches { Ok(hash) } else { Err(GuardError::Checksum { offset: start }) }
     };
     match kind {
         DOCUMENT => {
@@ -131,32 +109,20 @@ fn check_one(
                 return Err(GuardError::Document);
             }
             checked(chunk_hash(DOCUMENT, body))?;
-            summary
-                .documents
-                .push(document::check(body, range, budget)?);
+            summary.documents.push(document::check(body, range, budget)?);
         }
         CHANGE => {
             budget.changes(1)?;
             let hash = checked(chunk_hash(CHANGE, body))?;
-            let envelope = change::Envelope {
-                hash,
-                range,
-                compressed: false,
-            };
+            let envelope = change::Envelope { hash, range, compressed: false };
             summary.changes.push(change::check(body, envelope, budget)?);
         }
         COMPRESSED_CHANGE => {
             budget.changes(1)?;
             let body = budget.inflate.inflate(body)?;
             let hash = checked(chunk_hash(CHANGE, &body))?;
-            let envelope = change::Envelope {
-                hash,
-                range,
-                compressed: true,
-            };
-            summary
-                .changes
-                .push(change::check(&body, envelope, budget)?);
+            let envelope = change::Envelope { hash, range, compressed: true };
+            summary.changes.push(change::check(&body, envelope, budget)?);
         }
         kind => return Err(GuardError::ChunkType { kind }),
     }

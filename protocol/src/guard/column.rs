@@ -72,9 +72,7 @@ pub(super) fn column_list(cursor: &mut Cursor<'_>) -> Result<Vec<(ColumnSpec, u6
         let spec = u32::try_from(raw).map(ColumnSpec);
         let spec = spec.map_err(|_| cursor.malformed("a column specification"))?;
         let length = cursor.unsigned("a column length")?;
-        let ordered = columns
-            .last()
-            .is_none_or(|(last, _)| last.normalized() < spec.normalized());
+        let ordered = columns.last().is_none_or(|(last, _)| last.normalized() < spec.normalized());
         if !ordered {
             return Err(GuardError::Column { spec: spec.0 });
         }
@@ -97,9 +95,7 @@ fn boolean_totals(bytes: &[u8]) -> Result<ColumnTotals, GuardError> {
     let mut cursor = Cursor::new(bytes);
     let mut totals = ColumnTotals::default();
     while !cursor.is_empty() {
-        totals.items = totals
-            .items
-            .saturating_add(cursor.unsigned("a run of booleans")?);
+        totals.items = totals.items.saturating_add(cursor.unsigned("a run of booleans")?);
     }
     Ok(totals)
 }
@@ -110,11 +106,7 @@ fn run_totals(kind: ColumnType, bytes: &[u8]) -> Result<ColumnTotals, GuardError
     let mut totals = ColumnTotals::default();
     while !cursor.is_empty() {
         let length = cursor.signed(RUN)?;
-        let count = if length == 0 {
-            cursor.unsigned(RUN)?
-        } else {
-            length.unsigned_abs()
-        };
+        let count = if length == 0 { cursor.unsigned(RUN)? } else { length.unsigned_abs() };
         totals.items = totals.items.saturating_add(count);
         if length > 0 {
             value(kind, &mut cursor, count, &mut totals)?;
@@ -129,12 +121,7 @@ fn run_totals(kind: ColumnType, bytes: &[u8]) -> Result<ColumnTotals, GuardError
 }
 
 /// Reads one value which stands for `count` rows.
-fn value(
-    kind: ColumnType,
-    cursor: &mut Cursor<'_>,
-    count: u64,
-    totals: &mut ColumnTotals,
-) -> Result<(), GuardError> {
+fn value(kind: ColumnType, cursor: &mut Cursor<'_>, count: u64, totals: &mut ColumnTotals) -> Result<(), GuardError> {
     const VALUE: &str = "a value";
     match kind {
         ColumnType::Delta => {
@@ -174,12 +161,7 @@ mod tests {
     #[test]
     fn groups_count_their_members_and_strings_their_bytes() {
         assert_eq!(totals(GROUP, &[4, 100]).unwrap().members, 400);
-        assert_eq!(
-            totals(STRING, &[10, 3, b'a', b'b', b'c'])
-                .unwrap()
-                .text_bytes,
-            30
-        );
+        assert_eq!(totals(STRING, &[10, 3, b'a', b'b', b'c']).unwrap().text_bytes, 30);
         assert_eq!(totals(BOOLEAN, &[2, 3]).unwrap().items, 5);
     }
 

@@ -11,16 +11,10 @@ use super::{DocumentSummary, GuardError};
 /// Column id of the actors of changes: one row per change.
 const CHANGE_ACTOR: u32 = 0;
 
-pub(super) fn check(
-    body: &[u8],
-    range: Range<usize>,
-    budget: &mut Budget<'_>,
-) -> Result<DocumentSummary, GuardError> {
+pub(super) fn check(body: &[u8], range: Range<usize>, budget: &mut Budget<'_>) -> Result<DocumentSummary, GuardError> {
     let mut cursor = Cursor::new(body);
     let actors = cursor.count("actors", budget.limits.max_actors)?;
-    let actors = (0..actors)
-        .map(|_| cursor.prefixed("an actor").map(<[u8]>::to_vec))
-        .collect::<Result<Vec<_>, _>>()?;
+    let actors = (0..actors).map(|_| cursor.prefixed("an actor").map(<[u8]>::to_vec)).collect::<Result<Vec<_>, _>>()?;
     let heads = cursor.hashes("heads", budget.limits.max_hashes)?;
     let change_columns = column_list(&mut cursor)?;
     let op_columns = column_list(&mut cursor)?;
@@ -44,13 +38,7 @@ pub(super) fn check(
     if !cursor.is_empty() {
         return Err(cursor.malformed("the end of a document"));
     }
-    Ok(DocumentSummary {
-        heads,
-        actors,
-        changes,
-        ops,
-        range,
-    })
+    Ok(DocumentSummary { heads, actors, changes, ops, range })
 }
 
 type Rows = Vec<(ColumnSpec, ColumnTotals)>;
@@ -63,20 +51,15 @@ fn read_columns(
     let mut rows = Vec::with_capacity(columns.len());
     for (spec, length) in columns {
         let bytes = cursor.take(length, "a column")?;
-        let totals = if spec.is_deflated() {
-            totals(spec, &budget.inflate.inflate(bytes)?)?
-        } else {
-            totals(spec, bytes)?
-        };
+        let totals =
+            if spec.is_deflated() { totals(spec, &budget.inflate.inflate(bytes)?)? } else { totals(spec, bytes)? };
         rows.push((spec, totals));
     }
     Ok(rows)
 }
 
 fn row_count(rows: &Rows, id: u32, kind: ColumnType) -> u64 {
-    let found = rows
-        .iter()
-        .find(|(spec, _)| spec.id() == id && spec.kind() == kind);
+    let found = rows.iter().find(|(spec, _)| spec.id() == id && spec.kind() == kind);
     found.map_or(0, |(_, totals)| totals.items)
 }
 

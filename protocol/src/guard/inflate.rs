@@ -17,29 +17,18 @@ pub(super) struct InflateBudget {
 
 impl InflateBudget {
     pub(super) const fn new(limits: &GuardLimits) -> Self {
-        Self {
-            left: limits.max_inflated_bytes,
-            ratio: limits.max_inflate_ratio,
-        }
+        Self { left: limits.max_inflated_bytes, ratio: limits.max_inflate_ratio }
     }
 
     /// Inflates `bytes`. Counts first, without keeping anything, so that what is refused costs no
     /// memory; what passes is usually small.
     pub(super) fn inflate(&mut self, bytes: &[u8]) -> Result<Vec<u8>, GuardError> {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let limit = size
-            .saturating_mul(self.ratio)
-            .max(RATIO_FREE_BYTES)
-            .min(self.left);
-        let refused = || GuardError::Inflate {
-            bytes: bytes.len(),
-            limit,
-        };
+        let limit = size.saturating_mul(self.ratio).max(RATIO_FREE_BYTES).min(self.left);
+        let refused = || GuardError::Inflate { bytes: bytes.len(), limit };
         let inflated = count(bytes, limit).ok_or_else(refused)?;
         let mut out = Vec::with_capacity(usize::try_from(inflated).unwrap_or_default());
-        DeflateDecoder::new(bytes)
-            .read_to_end(&mut out)
-            .map_err(|_| refused())?;
+        DeflateDecoder::new(bytes).read_to_end(&mut out).map_err(|_| refused())?;
         self.left = self.left.saturating_sub(inflated);
         Ok(out)
     }

@@ -24,10 +24,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn malformed(&self, what: &'static str) -> GuardError {
-        GuardError::Malformed {
-            what,
-            offset: self.position,
-        }
+        GuardError::Malformed { what, offset: self.position }
     }
 
     /// Everything that is left.
@@ -38,9 +35,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn take(&mut self, n: u64, what: &'static str) -> Result<&'a [u8], GuardError> {
-        let end = usize::try_from(n)
-            .ok()
-            .and_then(|n| self.position.checked_add(n));
+        let end = usize::try_from(n).ok().and_then(|n| self.position.checked_add(n));
         let taken = end.and_then(|end| self.bytes.get(self.position..end));
         match (taken, end) {
             (Some(taken), Some(end)) => {
@@ -51,14 +46,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn array<const N: usize>(
-        &mut self,
-        what: &'static str,
-    ) -> Result<[u8; N], GuardError> {
-        let chunk = self
-            .bytes
-            .get(self.position..)
-            .and_then(|rest| rest.first_chunk::<N>());
+    pub(super) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], GuardError> {
+        let chunk = self.bytes.get(self.position..).and_then(|rest| rest.first_chunk::<N>());
         let chunk = *chunk.ok_or_else(|| self.malformed(what))?;
         self.position = self.position.saturating_add(N);
         Ok(chunk)
@@ -95,11 +84,7 @@ impl<'a> Cursor<'a> {
             value |= i64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 let negative = byte & 0x40 != 0;
-                return Ok(if negative && shift < 57 {
-                    value | -1 << (shift + 7)
-                } else {
-                    value
-                });
+                return Ok(if negative && shift < 57 { value | -1 << (shift + 7) } else { value });
             }
         }
         Err(self.malformed(what))
@@ -121,15 +106,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// A list of hashes.
-    pub(super) fn hashes(
-        &mut self,
-        what: &'static str,
-        limit: usize,
-    ) -> Result<Vec<ChangeHash>, GuardError> {
+    pub(super) fn hashes(&mut self, what: &'static str, limit: usize) -> Result<Vec<ChangeHash>, GuardError> {
         let count = self.count(what, limit)?;
-        (0..count)
-            .map(|_| self.array(what).map(ChangeHash))
-            .collect()
+        (0..count).map(|_| self.array(what).map(ChangeHash)).collect()
     }
 }
 
@@ -143,10 +122,7 @@ mod tests {
             (&[0], 0),
             (&[0x7f], 127),
             (&[0x80, 1], 128),
-            (
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
-                u64::MAX,
-            ),
+            (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], u64::MAX),
         ];
         for (bytes, value) in unsigned {
             assert_eq!(Cursor::new(bytes).unsigned("n"), Ok(value));
@@ -155,14 +131,8 @@ mod tests {
             (&[0x3f], 63),
             (&[0x7f], -1),
             (&[0x80, 0x40], -8_192),
-            (
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0],
-                i64::MAX,
-            ),
-            (
-                &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f],
-                i64::MIN,
-            ),
+            (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0], i64::MAX),
+            (&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f], i64::MIN),
         ];
         for (bytes, value) in signed {
             assert_eq!(Cursor::new(bytes).signed("n"), Ok(value));
@@ -171,12 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_too_wide_is_refused() {
-        for bytes in [
-            &[][..],
-            &[0x80],
-            &[0xff; 11],
-            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
-        ] {
+        for bytes in [&[][..], &[0x80], &[0xff; 11], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]] {
             assert!(Cursor::new(bytes).unsigned("n").is_err(), "{bytes:?}");
         }
         assert!(Cursor::new(&[5, 1, 2]).prefixed("bytes").is_err());

@@ -7,10 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the random actor is replaced at once"
-)]
+#[expect(clippy::disallowed_methods, reason = "the random actor is replaced at once")]
 fn document(actor: u8) -> Automerge {
     Automerge::new().with_actor(ActorId::from([actor; 16]))
 }
@@ -33,8 +30,7 @@ fn edits() -> impl Strategy<Value = Edit> {
         (any::<u8>(), 1..200_u8).prop_map(|(k, n)| Edit::List(k, n)),
         (any::<u8>(), ".{0,300}").prop_map(|(k, v)| Edit::Text(k, v)),
         (any::<u8>(), any::<i8>()).prop_map(|(k, n)| Edit::Count(k, n)),
-        (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..600))
-            .prop_map(|(k, v)| Edit::Bytes(k, v)),
+        (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..600)).prop_map(|(k, v)| Edit::Bytes(k, v)),
     ]
 }
 
@@ -52,9 +48,7 @@ fn apply(tx: &mut impl Transactable, edit: &Edit) -> Result<(), automerge::Autom
             tx.splice_text(&text, 0, 0, v)
         }
         Edit::Count(k, n) => match tx.get(ROOT, key(k))? {
-            Some((value, _)) if value.is_scalar() && value.as_i64().is_some() => {
-                tx.put(ROOT, key(k), i64::from(*n))
-            }
+            Some((value, _)) if value.is_scalar() && value.as_i64().is_some() => tx.put(ROOT, key(k), i64::from(*n)),
             _ => tx.put(ROOT, key(k), ScalarValue::counter(i64::from(*n))),
         },
         Edit::Bytes(k, v) => tx.put(ROOT, key(k), v.clone()),
@@ -69,8 +63,7 @@ fn history(edits: &[(bool, bool, Edit)]) -> Automerge {
         let time = i64::try_from(i).unwrap();
         let options = |_: &()| CommitOptions::default().with_time(time).with_message("why");
         let edited = |tx: &mut automerge::transaction::Transaction<'_>| apply(tx, edit);
-        doc.transact_with::<_, _, automerge::AutomergeError, _>(options, edited)
-            .unwrap();
+        doc.transact_with::<_, _, automerge::AutomergeError, _>(options, edited).unwrap();
         if *merge {
             a.merge(&mut b).unwrap();
             b.merge(&mut a).unwrap();
@@ -81,22 +74,15 @@ fn history(edits: &[(bool, bool, Edit)]) -> Automerge {
 }
 
 fn histories() -> impl Strategy<Value = Automerge> {
-    proptest::collection::vec((any::<bool>(), any::<bool>(), edits()), 1..12)
-        .prop_map(|e| history(&e))
+    proptest::collection::vec((any::<bool>(), any::<bool>(), edits()), 1..12).prop_map(|e| history(&e))
 }
 
 fn agrees(seen: &ChangeSummary, change: &Change) {
     assert_eq!(seen.hash, change.hash());
     assert_eq!(seen.actor, change.actor_id().to_bytes());
-    assert_eq!(
-        (seen.seq, seen.start_op),
-        (change.seq(), change.start_op().get())
-    );
+    assert_eq!((seen.seq, seen.start_op), (change.seq(), change.start_op().get()));
     assert_eq!(usize::try_from(seen.ops).unwrap(), change.len());
-    assert_eq!(
-        (&seen.deps[..], seen.time_s),
-        (change.deps(), change.timestamp())
-    );
+    assert_eq!((&seen.deps[..], seen.time_s), (change.deps(), change.timestamp()));
 }
 
 fn message_for_newcomer(doc: &Automerge, plain: bool) -> Vec<u8> {
@@ -109,9 +95,7 @@ fn message_for_newcomer(doc: &Automerge, plain: bool) -> Vec<u8> {
     let mut doc = doc.clone();
     doc.receive_sync_message(&mut state, hello).unwrap();
     let answer = doc.generate_sync_message(&mut state).unwrap();
-    empty
-        .receive_sync_message(&mut theirs, answer.clone())
-        .unwrap();
+    empty.receive_sync_message(&mut theirs, answer.clone()).unwrap();
     assert_eq!(empty.get_heads(), doc.get_heads());
     answer.encode()
 }

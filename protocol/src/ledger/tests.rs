@@ -4,17 +4,13 @@ use automerge::{ActorId, Automerge, ROOT, ReadDoc};
 use super::*;
 use crate::guard::{GuardLimits, check_chunks};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the random actor is replaced at once"
-)]
+#[expect(clippy::disallowed_methods, reason = "the random actor is replaced at once")]
 fn document(actor: &str) -> Automerge {
     Automerge::new().with_actor(ActorId::from(actor.as_bytes()))
 }
 
 fn edit(doc: &mut Automerge, key: &str) {
-    doc.transact::<_, _, automerge::AutomergeError>(|tx| tx.put(ROOT, key, key))
-        .unwrap();
+    doc.transact::<_, _, automerge::AutomergeError>(|tx| tx.put(ROOT, key, key)).unwrap();
 }
 
 fn summaries(bytes: &[u8]) -> Vec<ChangeSummary> {
@@ -27,11 +23,7 @@ fn real_work_is_admitted_in_any_order_and_waiting_changes_are_forgotten_once_app
     for i in 0..10 {
         edit(&mut author, &i.to_string());
     }
-    let chunks: Vec<Vec<u8>> = author
-        .get_changes(&[])
-        .iter()
-        .map(|c| c.raw_bytes().to_vec())
-        .collect();
+    let chunks: Vec<Vec<u8>> = author.get_changes(&[]).iter().map(|c| c.raw_bytes().to_vec()).collect();
     let mut doc = document("server");
     let mut ledger = DocLedger::read(&doc, PendingLimits::default());
     let late = chunks[1..].concat();
@@ -43,9 +35,7 @@ fn real_work_is_admitted_in_any_order_and_waiting_changes_are_forgotten_once_app
     ledger.refresh(&doc);
     assert_eq!((ledger.pending(), ledger.size().stored_changes), (0, 10));
     assert_eq!(doc.get_heads(), author.get_heads());
-    ledger
-        .admit(&doc, &summaries(&late))
-        .expect("what is there already is no offence");
+    ledger.admit(&doc, &summaries(&late)).expect("what is there already is no offence");
 }
 
 #[test]
@@ -70,8 +60,5 @@ fn two_devices_with_one_actor_are_noticed() {
     let mut ledger = DocLedger::read(&first, PendingLimits::default());
     let change = second.get_changes(&[])[0].raw_bytes().to_vec();
     let error = ledger.admit(&first, &summaries(&change)).unwrap_err();
-    assert!(
-        matches!(error, GuardError::Sequence { value: 1, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, GuardError::Sequence { value: 1, .. }), "{error}");
 }

@@ -34,30 +34,16 @@ fn signed(value: u64) -> Vec<u8> {
 }
 
 pub(crate) fn prefixed(bytes: &[u8]) -> Vec<u8> {
-    [
-        unsigned(u64::try_from(bytes.len()).unwrap()),
-        bytes.to_vec(),
-    ]
-    .concat()
+    [unsigned(u64::try_from(bytes.len()).unwrap()), bytes.to_vec()].concat()
 }
 
 pub(crate) fn hash(kind: u8, body: &[u8]) -> [u8; 32] {
     let head = [vec![kind], unsigned(u64::try_from(body.len()).unwrap())].concat();
-    Sha256::new()
-        .chain_update(head)
-        .chain_update(body)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(head).chain_update(body).finalize().into()
 }
 
 fn chunk(kind: u8, hashed: [u8; 32], body: &[u8]) -> Vec<u8> {
-    [
-        &[0x85, 0x6f, 0x4a, 0x83][..],
-        &hashed[..4],
-        &[kind],
-        &prefixed(body),
-    ]
-    .concat()
+    [&[0x85, 0x6f, 0x4a, 0x83][..], &hashed[..4], &[kind], &prefixed(body)].concat()
 }
 
 pub(crate) fn change_chunk(body: &[u8]) -> Vec<u8> {
@@ -113,13 +99,7 @@ pub(crate) struct ChangeBody {
 
 impl ChangeBody {
     pub(crate) fn new(columns: Vec<(u32, Vec<u8>)>) -> Self {
-        Self {
-            actor: b"attacker".to_vec(),
-            seq: 1,
-            start_op: 1,
-            columns,
-            ..Self::default()
-        }
+        Self { actor: b"attacker".to_vec(), seq: 1, start_op: 1, columns, ..Self::default() }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -170,10 +150,7 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) fn of(chunks: Vec<Vec<u8>>) -> Self {
-        Self {
-            chunks,
-            ..Self::default()
-        }
+        Self { chunks, ..Self::default() }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -184,19 +161,11 @@ impl Message {
         out.extend([0, 1, 0]);
         out.extend(prefixed(&self.bloom));
         out.extend(unsigned(u64::try_from(self.chunks.len()).unwrap()));
-        self.chunks
-            .iter()
-            .for_each(|chunk| out.extend(prefixed(chunk)));
+        self.chunks.iter().for_each(|chunk| out.extend(prefixed(chunk)));
         out
     }
 }
 
 pub(crate) fn bloom(entries: u64, bits_per_entry: u64, probes: u64, bits: &[u8]) -> Vec<u8> {
-    [
-        unsigned(entries),
-        unsigned(bits_per_entry),
-        unsigned(probes),
-        bits.to_vec(),
-    ]
-    .concat()
+    [unsigned(entries), unsigned(bits_per_entry), unsigned(probes), bits.to_vec()].concat()
 }

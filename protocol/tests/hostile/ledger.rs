@@ -13,25 +13,16 @@ fn twenty_thousand_orphans() {
         change_chunk(&body.encode())
     };
     let mut doc = document(b"victim");
-    doc.load_incremental(&change_chunk(&build::puts(1, b"k").encode()))
-        .unwrap();
+    doc.load_incremental(&change_chunk(&build::puts(1, b"k").encode())).unwrap();
     let ledger = DocLedger::read(&doc, PendingLimits::default());
     let all = Message::of((0..20_000).map(orphan).collect()).encode();
     assert_eq!(refused(&all), "guard_changes", "not in one message");
-    for (orphans, expected) in [
-        (1_000, Ok(())),
-        (1_001, Err("guard_orphans")),
-        (5_000, Err("guard_orphans")),
-    ] {
+    for (orphans, expected) in [(1_000, Ok(())), (1_001, Err("guard_orphans")), (5_000, Err("guard_orphans"))] {
         let data = Message::of((0..orphans).map(orphan).collect()).encode();
         let summary = check(&data).unwrap();
         let (result, time, bytes) = meter::cost(|| ledger.clone().admit(&doc, summary.changes()));
         eprintln!("{orphans} orphans: {time:?}, {bytes} bytes held");
-        assert_eq!(
-            result.map_err(|error| error.code().as_str()),
-            expected,
-            "{orphans}"
-        );
+        assert_eq!(result.map_err(|error| error.code().as_str()), expected, "{orphans}");
         assert!(bytes < MOST_BYTES, "{bytes} bytes");
         assert!(time < MOST_TIME, "{time:?}");
     }
@@ -49,44 +40,20 @@ fn twenty_thousand_orphans() {
 #[test]
 fn a_gap_in_an_actors_changes_would_panic() {
     let mut doc = document(b"victim");
-    doc.load_incremental(&change_chunk(&build::puts(1, b"k").encode()))
-        .unwrap();
+    doc.load_incremental(&change_chunk(&build::puts(1, b"k").encode())).unwrap();
     let mut ledger = DocLedger::read(&doc, PendingLimits::default());
-    let gap = change_chunk(
-        &ChangeBody {
-            seq: 3,
-            ..build::puts(1, b"gap")
-        }
-        .encode(),
-    );
+    let gap = change_chunk(&ChangeBody { seq: 3, ..build::puts(1, b"gap") }.encode());
     let data = Message::of(vec![gap.clone()]).encode();
     let summary = check(&data).unwrap();
-    assert_eq!(
-        ledger
-            .admit(&doc, summary.changes())
-            .unwrap_err()
-            .code()
-            .as_str(),
-        "guard_sequence"
-    );
+    assert_eq!(ledger.admit(&doc, summary.changes()).unwrap_err().code().as_str(), "guard_sequence");
     assert_eq!(ledger.pending(), 0);
 
-    let zero = change_chunk(
-        &ChangeBody {
-            seq: 0,
-            ..build::puts(1, b"k")
-        }
-        .encode(),
-    );
+    let zero = change_chunk(&ChangeBody { seq: 0, ..build::puts(1, b"k") }.encode());
     assert_eq!(refused(&Message::of(vec![zero]).encode()), "guard_sequence");
 
     // Why: this is what Automerge does with it.
-    let panics =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| doc.load_incremental(&gap)));
-    assert!(
-        panics.is_err(),
-        "Automerge checks this by itself now: the ledger may be simpler"
-    );
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| doc.load_incremental(&gap)));
+    assert!(panics.is_err(), "Automerge checks this by itself now: the ledger may be simpler");
 }
 
 #[test]
@@ -97,19 +64,10 @@ fn an_actor_that_uses_an_operation_number_twice() {
     doc.load_incremental(&first).unwrap();
     let mut ledger = DocLedger::read(&doc, PendingLimits::default());
     for (start_op, expected) in [(3, Err("guard_sequence")), (4, Ok(()))] {
-        let body = ChangeBody {
-            seq: 2,
-            start_op,
-            deps: vec![parent.0],
-            ..build::puts(1, b"k")
-        };
+        let body = ChangeBody { seq: 2, start_op, deps: vec![parent.0], ..build::puts(1, b"k") };
         let summary = check(&Message::of(vec![change_chunk(&body.encode())]).encode()).unwrap();
         let result = ledger.admit(&doc, summary.changes());
-        assert_eq!(
-            result.map_err(|error| error.code().as_str()),
-            expected,
-            "{start_op}"
-        );
+        assert_eq!(result.map_err(|error| error.code().as_str()), expected, "{start_op}");
     }
 }
 
@@ -118,26 +76,12 @@ fn an_author_footer_in_a_later_change_would_panic() {
     let footer = [vec![1], build::prefixed(b"author")].concat();
     let first = change_chunk(&build::puts(1, b"k").encode());
     let parent = Change::try_from(first.as_slice()).unwrap().hash();
-    let body = ChangeBody {
-        seq: 2,
-        start_op: 2,
-        extra: footer,
-        deps: vec![parent.0],
-        ..build::puts(1, b"k")
-    };
+    let body = ChangeBody { seq: 2, start_op: 2, extra: footer, deps: vec![parent.0], ..build::puts(1, b"k") };
     let second = change_chunk(&body.encode());
-    assert_eq!(
-        refused(&Message::of(vec![second.clone()]).encode()),
-        "guard_sequence"
-    );
+    assert_eq!(refused(&Message::of(vec![second.clone()]).encode()), "guard_sequence");
 
     let mut doc = document(b"victim");
     doc.load_incremental(&first).unwrap();
-    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        doc.load_incremental(&second)
-    }));
-    assert!(
-        panics.is_err(),
-        "Automerge checks this by itself now: the guard may be simpler"
-    );
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| doc.load_incremental(&second)));
+    assert!(panics.is_err(), "Automerge checks this by itself now: the guard may be simpler");
 }

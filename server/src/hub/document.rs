@@ -9,6 +9,7 @@ mod flush;
 mod intake;
 mod open;
 mod speak;
+mod together;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -19,7 +20,7 @@ use automerge::{Automerge, ChangeHash};
 use futures_util::FutureExt;
 use muster_model::access::Access;
 use muster_protocol::guard::SyncSummary;
-use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, StorageId};
+use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, StorageId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 
@@ -72,6 +73,8 @@ pub(super) struct Incoming {
     pub(super) summary: SyncSummary,
     pub(super) data: Vec<u8>,
     pub(super) is_request: bool,
+    /// Its changes have been let in and applied, with others of the round.
+    pub(super) applied: bool,
     /// Room in the budgets of the connection and of the hub, given back with the message.
     pub(super) room: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
@@ -80,6 +83,7 @@ pub(super) struct Incoming {
 struct Attached {
     link: Arc<Link>,
     access: Access,
+    role: Role,
     sync: DocSync,
     /// It said something in this round, or is to be offered the document.
     touched: bool,
@@ -106,6 +110,8 @@ struct Document {
     gossip: RemoteHeadsBook,
     /// Not to be compacted below so many bytes of changes: the last time failed.
     compact_from: usize,
+    /// Changes are applied message by message, so that the next panic has one to blame.
+    one_by_one: bool,
 }
 
 impl Drop for Document {
@@ -128,6 +134,9 @@ pub(super) fn spawn(shared: Arc<Shared>, handle: Arc<Handle>, mut messages: mpsc
         if let Some(error) = error {
             tracing::error!(document = ?handle.id, %error, panicked, "a document failed and leaves memory");
             shared.counters.document_failures.add(1);
+            if panicked {
+                shared.suspect(handle.id);
+            }
             // Set already if it was stopped.
             drop(handle.failure.set(error));
         }
@@ -205,6 +214,7 @@ impl Document {
             {
                 round.push(message);
             }
+            self.apply_together(&mut round);
             let mut stop = false;
             for message in round.drain(..) {
                 stop |= matches!(message, Message::Stop);

@@ -157,7 +157,7 @@ impl Session {
         let size = DocumentSize { stored_changes: lease.stored_changes.load(Ordering::Acquire) };
         let (data, checked) = guard(data, self.limits.clone(), size).await.ok_or_else(|| self.link.overload())?;
         let summary = checked.map_err(|error| self.refused(&error))?;
-        let incoming = Box::new(Incoming { summary, data, is_request, room: (own, all) });
+        let incoming = Box::new(Incoming { summary, data, is_request, applied: false, room: (own, all) });
         self.tell(document, Message::Sync { link: self.link.id, incoming }).await
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use muster_model::document::{DocKind, DocRef};
+use muster_model::document::{DocId, DocKind, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_protocol::{PeerId, PeerInfo, StorageId};
 use tokio::sync::watch;
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     /// Events that the store is known to have; none is ever deleted.
     events: Mutex<HashSet<EventId>>,
     catalogs: Mutex<HashMap<EventId, Arc<Catalog>>>,
+    /// Documents that panicked.
+    suspects: Mutex<HashSet<DocId>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -82,11 +84,20 @@ impl Shared {
             revoked: Mutex::default(),
             events: Mutex::default(),
             catalogs: Mutex::default(),
+            suspects: Mutex::default(),
         })
     }
 
     pub(super) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    pub(super) fn suspect(&self, document: DocId) {
+        lock(&self.suspects).insert(document);
+    }
+
+    pub(super) fn is_suspect(&self, document: DocId) -> bool {
+        lock(&self.suspects).contains(&document)
     }
 
     /// Checks that there is such an event.

@@ -24,10 +24,7 @@ fn listen(server: &mut Side, phone: &mut Side, session: &mut DocSync) {
 }
 
 fn tell(phone: &mut Side, data: &[u8]) {
-    phone.inbox.push_back(Outgoing {
-        data: data.to_vec(),
-        kind: OutgoingKind::Sync,
-    });
+    phone.inbox.push_back(Outgoing { data: data.to_vec(), kind: OutgoingKind::Sync });
     while phone.take_in() {}
 }
 
@@ -43,14 +40,9 @@ fn one_encoding_serves_all_and_is_the_writers_acknowledgement() {
         }
         let fan_out = FanOut::new(&server.doc, &from, &server.doc.get_heads());
         for (phone, session) in &mut phones {
-            let data = session
-                .accept_fan_out(&fan_out)
-                .expect("everybody is level");
+            let data = session.accept_fan_out(&fan_out).expect("everybody is level");
             tell(phone, data);
-            assert!(
-                session.generate(&server.doc).is_none(),
-                "nothing more to say"
-            );
+            assert!(session.generate(&server.doc).is_none(), "nothing more to say");
             assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
         }
         let phone = &phones[0].0;
@@ -58,10 +50,7 @@ fn one_encoding_serves_all_and_is_the_writers_acknowledgement() {
         assert_eq!(acknowledged(&phone.doc, heads, &written), written);
         for (phone, session) in &mut phones {
             listen(&mut server, phone, session);
-            assert!(
-                session.generate(&server.doc).is_none(),
-                "acks need no answer"
-            );
+            assert!(session.generate(&server.doc).is_none(), "acks need no answer");
         }
     }
 }
@@ -74,13 +63,8 @@ fn ticks_go_out_before_the_last_one_is_acknowledged() {
         let from = server.doc.get_heads();
         edit(&mut server.doc, &format!("tick {i}"));
         let fan_out = FanOut::new(&server.doc, &from, &server.doc.get_heads());
-        let data = session
-            .accept_fan_out(&fan_out)
-            .expect("level with what was sent");
-        phone.inbox.push_back(Outgoing {
-            data: data.to_vec(),
-            kind: OutgoingKind::Sync,
-        });
+        let data = session.accept_fan_out(&fan_out).expect("level with what was sent");
+        phone.inbox.push_back(Outgoing { data: data.to_vec(), kind: OutgoingKind::Sync });
     }
     // The phone answers each; only the last answer leaves nothing on its way.
     while phone.take_in() {
@@ -91,10 +75,7 @@ fn ticks_go_out_before_the_last_one_is_acknowledged() {
     assert!(answers >= 1);
     std::mem::swap(&mut server.sync, session);
     while server.take_in() {
-        assert!(
-            server.sync.generate(&server.doc).is_none(),
-            "a late ack needs no answer"
-        );
+        assert!(server.sync.generate(&server.doc).is_none(), "a late ack needs no answer");
     }
     assert!(server.sync.is_level_with(&server.doc.get_heads()));
 }
@@ -111,18 +92,11 @@ fn whoever_is_elsewhere_gets_a_message_of_its_own() {
     assert!(session.is_level_with(&start));
     assert_eq!(session.accept_fan_out(&fan_out), None);
     let mut fresh = DocSync::new(FULL, plain());
-    assert_eq!(
-        fresh.accept_fan_out(&fan_out),
-        None,
-        "before the first exchange"
-    );
+    assert_eq!(fresh.accept_fan_out(&fan_out), None, "before the first exchange");
     std::mem::swap(&mut server.sync, session);
     converse(phone, &mut server);
     assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
-    assert!(
-        server.sync.is_level_with(&server.doc.get_heads()),
-        "and is level again"
-    );
+    assert!(server.sync.is_level_with(&server.doc.get_heads()), "and is level again");
 }
 
 #[test]
@@ -136,10 +110,7 @@ fn a_phone_that_never_acknowledges_costs_bounded_memory_and_loses_nothing() {
         let fan_out = FanOut::new(&server.doc, &from, &server.doc.get_heads());
         let data = session.accept_fan_out(&fan_out).map(<[u8]>::to_vec);
         let message = match data {
-            Some(data) => Outgoing {
-                data,
-                kind: OutgoingKind::Sync,
-            },
+            Some(data) => Outgoing { data, kind: OutgoingKind::Sync },
             None => {
                 own += 1;
                 session.generate(&server.doc).unwrap()
@@ -178,11 +149,7 @@ fn a_shared_message_is_also_made_from_the_chunks_that_came_in() {
     let from = doc.get_heads();
     edit(&mut doc, "b");
     let to = doc.get_heads();
-    let chunks = doc
-        .get_changes(&from)
-        .iter()
-        .map(|c| (c.hash(), c.raw_bytes().to_vec()))
-        .collect();
+    let chunks = doc.get_changes(&from).iter().map(|c| (c.hash(), c.raw_bytes().to_vec())).collect();
     let made = FanOut::from_changes(&from, &to, chunks);
     assert_eq!(made.data(), FanOut::new(&doc, &from, &to).data());
     assert_eq!((made.from(), made.to()), (&from[..], &to[..]));

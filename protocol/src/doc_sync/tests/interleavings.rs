@@ -100,16 +100,9 @@ impl World {
         let fan_out = FanOut::new(&self.hub.doc, &self.told, &heads);
         let mut said = false;
         for (session, phone) in self.sessions.iter_mut().zip(&mut self.phones) {
-            let shared = if news {
-                session.accept_fan_out(&fan_out)
-            } else {
-                None
-            };
+            let shared = if news { session.accept_fan_out(&fan_out) } else { None };
             self.shared += usize::from(shared.is_some());
-            let shared = shared.map(|data| Outgoing {
-                data: data.to_vec(),
-                kind: OutgoingKind::Sync,
-            });
+            let shared = shared.map(|data| Outgoing { data: data.to_vec(), kind: OutgoingKind::Sync });
             let message = shared.or_else(|| session.generate(&self.hub.doc));
             said |= message.is_some();
             phone.inbox.extend(message);
@@ -119,15 +112,9 @@ impl World {
     }
 
     fn reconnect(&mut self, i: usize, saved: bool) {
-        let (phone, hub) = (
-            self.phones[i].sync.encode_state(),
-            self.sessions[i].encode_state(),
-        );
+        let (phone, hub) = (self.phones[i].sync.encode_state(), self.sessions[i].encode_state());
         let (phone, hub) = if saved {
-            (
-                DocSync::resume(FULL, whole(), &phone).unwrap(),
-                DocSync::resume(FULL, plain(), &hub).unwrap(),
-            )
+            (DocSync::resume(FULL, whole(), &phone).unwrap(), DocSync::resume(FULL, plain(), &hub).unwrap())
         } else {
             (DocSync::new(FULL, whole()), DocSync::new(FULL, plain()))
         };
@@ -141,11 +128,7 @@ impl World {
         for round in 0..60 {
             let mut busy = self.happens(Event::Tick);
             for i in 0..PHONES {
-                for event in [
-                    Event::PhoneListens(i),
-                    Event::PhoneSpeaks(i),
-                    Event::HubListens(i),
-                ] {
+                for event in [Event::PhoneListens(i), Event::PhoneSpeaks(i), Event::HubListens(i)] {
                     busy |= self.happens(event);
                 }
             }

@@ -8,23 +8,12 @@ fn both_edit_and_both_get_everything() {
     edit(&mut server.doc, "b");
     assert!(converse(&mut phone, &mut server) <= 6);
     for key in ["a", "b"] {
-        assert!(
-            value(&phone.doc, key).is_some() && value(&server.doc, key).is_some(),
-            "{key}"
-        );
+        assert!(value(&phone.doc, key).is_some() && value(&server.doc, key).is_some(), "{key}");
     }
     assert!(server.received.last().unwrap().peer_has_all_of_ours);
-    let applied: Vec<ChangeHash> = server
-        .received
-        .iter()
-        .flat_map(|r| r.applied.clone())
-        .collect();
+    let applied: Vec<ChangeHash> = server.received.iter().flat_map(|r| r.applied.clone()).collect();
     assert_eq!(applied.len(), 1);
-    assert_eq!(
-        converse(&mut phone, &mut server),
-        0,
-        "nothing is left to say"
-    );
+    assert_eq!(converse(&mut phone, &mut server), 0, "nothing is left to say");
 
     let late = edit(&mut phone.doc, "c");
     assert!(converse(&mut phone, &mut server) <= 3);
@@ -41,19 +30,13 @@ fn uploads_are_plain_lists_when_asked_for_and_downloads_are_not_affected() {
         edit(&mut phone.doc, &format!("p{i}"));
     }
     converse(&mut phone, &mut server);
-    assert!(
-        phone.sent.iter().all(|m| m.data[0] == 0x42),
-        "the phone was never told of V2"
-    );
+    assert!(phone.sent.iter().all(|m| m.data[0] == 0x42), "the phone was never told of V2");
     assert_eq!(server.doc.get_heads(), phone.doc.get_heads());
 
     let mut newcomer = Side::new(document("newcomer"), FULL, whole());
     server.reconnect(DocSync::new(FULL, plain()));
     converse(&mut newcomer, &mut server);
-    assert!(
-        server.sent.iter().any(|m| m.data[0] == 0x43),
-        "a download in one piece"
-    );
+    assert!(server.sent.iter().any(|m| m.data[0] == 0x43), "a download in one piece");
     assert_eq!(server.doc.get_heads(), newcomer.doc.get_heads());
 }
 
@@ -71,26 +54,15 @@ fn a_refused_change_ends_the_talk_and_pushes_still_arrive() {
         assert!(messages <= 3, "{messages} messages");
         assert_eq!(server.doc.get_heads(), before);
         assert_eq!(server.sync.phase(), Phase::ReadOnly);
-        let refused = server
-            .received
-            .iter()
-            .find_map(|r| r.refused.clone())
-            .unwrap();
+        let refused = server.received.iter().find_map(|r| r.refused.clone()).unwrap();
         if options.plain_uploads {
             assert_eq!(refused.hashes, [forbidden]);
             let change = automerge::Change::try_from(refused.bytes.as_slice()).unwrap();
-            assert_eq!(
-                change.hash(),
-                forbidden,
-                "the quarantine has the change itself"
-            );
+            assert_eq!(change.hash(), forbidden, "the quarantine has the change itself");
         } else {
             let mut quarantined = document("reader");
             quarantined.load_incremental(&refused.bytes).unwrap();
-            assert!(
-                has_change(&quarantined, &forbidden),
-                "inside a whole document"
-            );
+            assert!(has_change(&quarantined, &forbidden), "inside a whole document");
         }
         let heads = phone.sync.peer_heads().unwrap().to_vec();
         assert_eq!(acknowledged(&phone.doc, &heads, &[forbidden]), []);
@@ -163,12 +135,7 @@ fn resuming_says_little_and_resuming_wrongly_loses_nothing() {
     server.reconnect(DocSync::resume(FULL, whole(), &of_server).unwrap());
     converse(&mut phone, &mut server);
     assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
-    let bytes: usize = phone
-        .sent
-        .iter()
-        .chain(&server.sent)
-        .map(|m| m.data.len())
-        .sum();
+    let bytes: usize = phone.sent.iter().chain(&server.sent).map(|m| m.data.len()).sum();
     assert!(bytes < 1_000, "{bytes} bytes for one change");
 
     // The server's document comes from an old backup, its saved state and the phone's are newer.
@@ -176,17 +143,12 @@ fn resuming_says_little_and_resuming_wrongly_loses_nothing() {
     edit(&mut old, "from before");
     server.doc = old;
     let of_phone = phone.sync.encode_state();
-    for saved in [
-        of_server.clone(),
-        DocSync::new(FULL, whole()).encode_state(),
-    ] {
+    for saved in [of_server.clone(), DocSync::new(FULL, whole()).encode_state()] {
         phone.reconnect(DocSync::resume(FULL, whole(), &of_phone).unwrap());
         server.reconnect(DocSync::resume(FULL, whole(), &saved).unwrap());
         assert!(converse(&mut phone, &mut server) <= 8);
         assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
-        assert!(
-            value(&server.doc, "one more").is_some() && value(&phone.doc, "from before").is_some()
-        );
+        assert!(value(&server.doc, "one more").is_some() && value(&phone.doc, "from before").is_some());
     }
     assert!(DocSync::resume(FULL, whole(), b"nonsense").is_err());
 }
@@ -211,21 +173,12 @@ fn what_nobody_has_is_requested_refused_once_and_revived() {
     assert!(phone.speak(&mut server));
     assert_eq!(phone.sent[0].kind, OutgoingKind::Request);
     server.take_in();
-    assert!(
-        !server.sync.take_unavailable_answer(&server.doc, true),
-        "others may have it"
-    );
+    assert!(!server.sync.take_unavailable_answer(&server.doc, true), "others may have it");
     assert!(server.sync.take_unavailable_answer(&server.doc, false));
-    assert!(
-        !server.sync.take_unavailable_answer(&server.doc, false),
-        "once per request"
-    );
+    assert!(!server.sync.take_unavailable_answer(&server.doc, false), "once per request");
     phone.sync.peer_lacks_document();
     assert_eq!(phone.sync.phase(), Phase::Unavailable);
-    assert!(
-        !phone.speak(&mut server),
-        "nothing to offer, nothing to ask again"
-    );
+    assert!(!phone.speak(&mut server), "nothing to offer, nothing to ask again");
 
     edit(&mut server.doc, "there it is");
     converse(&mut phone, &mut server);
@@ -257,10 +210,7 @@ fn unsorted_and_repeated_hashes_from_a_peer_do_no_harm() {
     };
     let (low, high) = (ChangeHash([0; 32]), ChangeHash([0xff; 32]));
     let data = message(&[high, heads[0], low, high]);
-    server.inbox.push_back(Outgoing {
-        data,
-        kind: OutgoingKind::Sync,
-    });
+    server.inbox.push_back(Outgoing { data, kind: OutgoingKind::Sync });
     server.take_in();
     assert_eq!(server.received[0].peer_heads, [low, heads[0], high]);
     assert!(server.sync.generate(&server.doc).is_some());
@@ -274,10 +224,7 @@ fn a_peer_that_always_builds_on_the_unknown_gets_one_answer_per_message() {
     data.extend([7; 32]);
     data.extend([0, 0]);
     for _ in 0..3 {
-        let message = Outgoing {
-            data: data.clone(),
-            kind: OutgoingKind::Sync,
-        };
+        let message = Outgoing { data: data.clone(), kind: OutgoingKind::Sync };
         server.inbox.push_back(message);
         server.take_in();
         assert!(server.sync.generate(&server.doc).is_some(), "start over");
@@ -291,18 +238,9 @@ fn acknowledged_counts_only_what_the_peers_heads_cover() {
     let first = edit(&mut doc, "a");
     let second = edit(&mut doc, "b");
     let foreign = ChangeHash([1; 32]);
-    assert_eq!(
-        acknowledged(&doc, &[first], &[first, second, foreign]),
-        [first]
-    );
-    assert_eq!(
-        acknowledged(&doc, &[second], &[first, second, foreign]),
-        [first, second]
-    );
+    assert_eq!(acknowledged(&doc, &[first], &[first, second, foreign]), [first]);
+    assert_eq!(acknowledged(&doc, &[second], &[first, second, foreign]), [first, second]);
     assert_eq!(acknowledged(&doc, &[foreign], &[first]), []);
-    assert_eq!(
-        acknowledged(&doc, &[foreign, first], &[first, second]),
-        [first]
-    );
+    assert_eq!(acknowledged(&doc, &[foreign, first], &[first, second]), [first]);
     assert_eq!(acknowledged(&doc, &[], &[first]), []);
 }

@@ -70,22 +70,15 @@ impl Fields {
 
     pub(super) fn into_frame(self) -> Result<Frame, FrameError> {
         let Some(kind) = self.kind.clone() else {
-            return Err(FrameError::Missing {
-                kind: "untyped",
-                field: "type",
-            });
+            return Err(FrameError::Missing { kind: "untyped", field: "type" });
         };
         match kind.as_str() {
             "join" => self.join(),
             "peer" => self.peer(),
-            "error" => Ok(Frame::Error {
-                message: self.message.unwrap_or_default(),
-                sender: self.sender,
-                target: self.target,
-            }),
-            "leave" => Ok(Frame::Leave {
-                sender: self.sender.ok_or_else(missing("leave", "senderId"))?,
-            }),
+            "error" => {
+                Ok(Frame::Error { message: self.message.unwrap_or_default(), sender: self.sender, target: self.target })
+            }
+            "leave" => Ok(Frame::Leave { sender: self.sender.ok_or_else(missing("leave", "senderId"))? }),
             "remote-subscription-change" => {
                 const KIND: &str = "remote-subscription-change";
                 Ok(Frame::RemoteSubscriptionChange {
@@ -109,9 +102,7 @@ impl Fields {
         Ok(Frame::Join {
             sender: self.sender.ok_or_else(missing("join", "senderId"))?,
             metadata: self.metadata.unwrap_or_default(),
-            versions: self
-                .versions
-                .unwrap_or_else(|| vec![PROTOCOL_VERSION.to_owned()]),
+            versions: self.versions.unwrap_or_else(|| vec![PROTOCOL_VERSION.to_owned()]),
         })
     }
 
@@ -120,9 +111,7 @@ impl Fields {
             sender: self.sender.ok_or_else(missing("peer", "senderId"))?,
             target: self.target.ok_or_else(missing("peer", "targetId"))?,
             metadata: self.metadata.unwrap_or_default(),
-            version: self
-                .version
-                .ok_or_else(missing("peer", "selectedProtocolVersion"))?,
+            version: self.version.ok_or_else(missing("peer", "selectedProtocolVersion"))?,
         })
     }
 
@@ -144,31 +133,15 @@ impl Fields {
         let document: DocumentId = match text.parse() {
             Ok(document) => document,
             Err(DocumentIdError::Length { .. }) => {
-                return Ok(Frame::ForeignDocument {
-                    kind: kind.to_owned(),
-                });
+                return Ok(Frame::ForeignDocument { kind: kind.to_owned() });
             }
             Err(error) => return Err(error.into()),
         };
         let data = self.data.ok_or_else(missing(kind, "data"));
         Ok(match kind {
-            "sync" => Frame::Sync {
-                sender,
-                target,
-                document,
-                data: data?,
-            },
-            "request" => Frame::Request {
-                sender,
-                target,
-                document,
-                data: data?,
-            },
-            "doc-unavailable" => Frame::DocUnavailable {
-                sender,
-                target,
-                document,
-            },
+            "sync" => Frame::Sync { sender, target, document, data: data? },
+            "request" => Frame::Request { sender, target, document, data: data? },
+            "doc-unavailable" => Frame::DocUnavailable { sender, target, document },
             "ephemeral" => Frame::Ephemeral {
                 sender,
                 target,
@@ -308,8 +281,6 @@ fn change_hash(r: &mut Reader<'_>) -> Result<ChangeHash, FrameError> {
         return Ok(hash);
     }
     let bytes = bs58::decode(&text).with_check(None).into_vec();
-    let hash = bytes
-        .ok()
-        .and_then(|bytes| ChangeHash::try_from(bytes.as_slice()).ok());
+    let hash = bytes.ok().and_then(|bytes| ChangeHash::try_from(bytes.as_slice()).ok());
     hash.ok_or_else(|| r.malformed(WHAT))
 }

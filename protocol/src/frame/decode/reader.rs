@@ -18,11 +18,7 @@ pub(super) struct Reader<'b> {
 
 impl<'b> Reader<'b> {
     pub(super) fn new(bytes: &'b [u8], limits: &'b FrameLimits) -> Self {
-        Self {
-            decoder: Decoder::new(bytes),
-            limits,
-            total: bytes.len(),
-        }
+        Self { decoder: Decoder::new(bytes), limits, total: bytes.len() }
     }
 
     pub(super) fn finish(&self) -> Result<(), FrameError> {
@@ -33,10 +29,7 @@ impl<'b> Reader<'b> {
     }
 
     pub(super) fn malformed(&self, what: &'static str) -> FrameError {
-        FrameError::Malformed {
-            what,
-            offset: self.decoder.position(),
-        }
+        FrameError::Malformed { what, offset: self.decoder.position() }
     }
 
     fn peek(&mut self, what: &'static str) -> Result<Type, FrameError> {
@@ -47,10 +40,7 @@ impl<'b> Reader<'b> {
     pub(super) fn take_absent(&mut self) -> Result<bool, FrameError> {
         match self.peek("a value")? {
             Type::Null => self.decoder.null().map_err(|_| self.malformed("null"))?,
-            Type::Undefined => self
-                .decoder
-                .undefined()
-                .map_err(|_| self.malformed("undefined"))?,
+            Type::Undefined => self.decoder.undefined().map_err(|_| self.malformed("undefined"))?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -143,9 +133,7 @@ impl<'b> Reader<'b> {
     fn number(&mut self, what: &'static str) -> Result<Number, FrameError> {
         let malformed = self.malformed(what);
         let number = match self.peek(what)? {
-            Type::U8 | Type::U16 | Type::U32 | Type::U64 => {
-                self.decoder.u64().map(Number::Unsigned)
-            }
+            Type::U8 | Type::U16 | Type::U32 | Type::U64 => self.decoder.u64().map(Number::Unsigned),
             Type::I8 | Type::I16 | Type::I32 | Type::I64 => self.decoder.i64().map(Number::Signed),
             Type::F16 | Type::F32 | Type::F64 => self.decoder.f64().map(Number::Float),
             _ => return Err(malformed),
@@ -159,9 +147,9 @@ impl<'b> Reader<'b> {
         match self.number(what)? {
             Number::Unsigned(n) => Ok(n),
             Number::Signed(n) => u64::try_from(n).map_err(|_| malformed),
-            Number::Float(n) if n.fract() == 0.0 => Timestamp::from_js_number(n)
-                .and_then(|exact| u64::try_from(exact.as_ms()).ok())
-                .ok_or(malformed),
+            Number::Float(n) if n.fract() == 0.0 => {
+                Timestamp::from_js_number(n).and_then(|exact| u64::try_from(exact.as_ms()).ok()).ok_or(malformed)
+            }
             Number::Float(_) => Err(malformed),
         }
     }
@@ -170,9 +158,7 @@ impl<'b> Reader<'b> {
     pub(super) fn timestamp(&mut self, what: &'static str) -> Result<Timestamp, FrameError> {
         let malformed = self.malformed(what);
         match self.number(what)? {
-            Number::Unsigned(n) => i64::try_from(n)
-                .map(Timestamp::from_ms)
-                .map_err(|_| malformed),
+            Number::Unsigned(n) => i64::try_from(n).map(Timestamp::from_ms).map_err(|_| malformed),
             Number::Signed(n) => Ok(Timestamp::from_ms(n)),
             Number::Float(n) => Timestamp::from_js_number(n).ok_or(malformed),
         }
@@ -184,10 +170,7 @@ impl<'b> Reader<'b> {
 
     /// Whether the next item is a text; a key that is none belongs to nobody we know.
     pub(super) fn at_text(&mut self) -> Result<bool, FrameError> {
-        Ok(matches!(
-            self.peek("a key")?,
-            Type::String | Type::StringIndef
-        ))
+        Ok(matches!(self.peek("a key")?, Type::String | Type::StringIndef))
     }
 
     /// Skips one item of any kind, nested at most [`FrameLimits::max_depth`] deep.

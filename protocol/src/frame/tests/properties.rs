@@ -8,77 +8,32 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn frames() -> impl Strategy<Value = Frame> {
     let bytes = proptest::collection::vec(any::<u8>(), 1..200);
-    (
-        texts(),
-        texts(),
-        any::<[u8; 16]>(),
-        bytes,
-        any::<u32>(),
-        0..6_u8,
-    )
-        .prop_map(|(sender, target, id, data, count, kind)| {
+    (texts(), texts(), any::<[u8; 16]>(), bytes, any::<u32>(), 0..6_u8).prop_map(
+        |(sender, target, id, data, count, kind)| {
             let (sender, target) = (peer(&sender), peer(&target));
             let document = DocumentId::from_bytes(id);
             match kind {
-                0 => Frame::Sync {
-                    sender,
-                    target,
-                    document,
-                    data,
-                },
-                1 => Frame::Request {
-                    sender,
-                    target,
-                    document,
-                    data,
-                },
-                2 => Frame::DocUnavailable {
-                    sender,
-                    target,
-                    document,
-                },
+                0 => Frame::Sync { sender, target, document, data },
+                1 => Frame::Request { sender, target, document, data },
+                2 => Frame::DocUnavailable { sender, target, document },
                 3 => {
                     let (session, count) = (target.to_string(), u64::from(count));
-                    Frame::Ephemeral {
-                        sender,
-                        target,
-                        document,
-                        session,
-                        count,
-                        data,
-                    }
+                    Frame::Ephemeral { sender, target, document, session, count, data }
                 }
                 4 => {
                     let now = Some(Timestamp::from_ms(i64::from(count)));
-                    let muster = MusterMetadata {
-                        now,
-                        ..MusterMetadata::with_features(&["notice"])
-                    };
+                    let muster = MusterMetadata { now, ..MusterMetadata::with_features(&["notice"]) };
                     let storage_id = StorageId::new(target.as_str()).ok();
-                    let metadata = PeerMetadata {
-                        storage_id,
-                        is_ephemeral: false,
-                        muster: Some(muster),
-                    };
-                    Frame::Peer {
-                        sender,
-                        target,
-                        metadata,
-                        version: "1".to_owned(),
-                    }
+                    let metadata = PeerMetadata { storage_id, is_ephemeral: false, muster: Some(muster) };
+                    Frame::Peer { sender, target, metadata, version: "1".to_owned() }
                 }
                 _ => {
                     let (code, detail) = ("read_only".to_owned(), target.to_string());
-                    Frame::Notice {
-                        sender,
-                        target,
-                        document: Some(document),
-                        code,
-                        detail,
-                    }
+                    Frame::Notice { sender, target, document: Some(document), code, detail }
                 }
             }
-        })
+        },
+    )
 }
 
 proptest! {

@@ -21,7 +21,7 @@ impl Document {
         // A sync state that cannot be read is worth nothing; without it the peers need a round trip more.
         let sync = resumed.and_then(Result::ok).unwrap_or_else(|| DocSync::new(role, options));
         let id = link.id;
-        let peer = Attached { link, access, sync, touched: speak_first, authored: 0, refusal: None, saved };
+        let peer = Attached { link, access, role, sync, touched: speak_first, authored: 0, refusal: None, saved };
         if self.peers.insert(id, peer).is_none() {
             self.shared.counters.attachments.add(1);
         }
@@ -43,7 +43,7 @@ impl Document {
     }
 
     pub(super) fn take_sync(&mut self, link: u64, incoming: Incoming) {
-        let Incoming { summary, data, is_request, room } = incoming;
+        let Incoming { summary, data, is_request, applied, room } = incoming;
         let Some(peer) = self.peers.get_mut(&link) else { return };
         if peer.link.has_ended() {
             return;
@@ -54,7 +54,7 @@ impl Document {
         }
         self.handle.culprit.store(link, Ordering::Release);
         let had_orphans = self.ledger.pending() > 0;
-        if summary.has_changes() {
+        if summary.has_changes() && !applied {
             let ending = match self.judge(link, &summary, data.len()) {
                 Decision::Refuse { code, reason } => {
                     self.refuse(link, code, reason);
@@ -81,7 +81,7 @@ impl Document {
     }
 
     /// Whether changes of this peer are let in. What was refused once stays refused on this connection.
-    fn judge(&self, link: u64, summary: &SyncSummary, bytes: usize) -> Decision {
+    pub(super) fn judge(&self, link: u64, summary: &SyncSummary, bytes: usize) -> Decision {
         let Some(peer) = self.peers.get(&link) else {
             return Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() };
         };

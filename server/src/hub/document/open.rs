@@ -44,6 +44,7 @@ impl Document {
             tick: Tick::default(),
             peers: BTreeMap::new(),
             compact_from: 0,
+            one_by_one: shared.is_suspect(handle.id),
             gossip: RemoteHeadsBook::new(RemoteHeadsLimits { entries: 4_096, ..RemoteHeadsLimits::default() }),
         })
     }

@@ -1,0 +1,9 @@
+//! Stories of several phones and a server over links that break.
+
+mod crash;
+mod doors;
+mod projections;
+mod rooms;
+mod server;
+mod sync;
+mod world;

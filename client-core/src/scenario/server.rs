@@ -1,0 +1,134 @@
+//! A server for stories: documents in memory, the protocol's own connection and sync, no rules but those of the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::{Automerge, ReadDoc};
+use muster_model::document::{self, DocRef};
+use muster_model::id::{DeviceId, EventId};
+use muster_model::record::{self, Record};
+use muster_model::time::Timestamp;
+use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
+use muster_protocol::{
+    Connection, ConnectionConfig, ConnectionEvent, DocSync, DocSyncOptions, DocumentId, PeerId, PeerMessage, Role,
+    StorageId, Timestamp as WireTime,
+};
+
+use crate::engine::wire_id;
+
+struct Peer {
+    connection: Connection,
+    docs: BTreeMap<DocRef, DocSync>,
+}
+
+pub(super) struct Server {
+    pub(super) event: EventId,
+    pub(super) docs: BTreeMap<DocRef, Automerge>,
+    /// Documents to which no phone may write.
+    pub(super) read_only: BTreeSet<DocRef>,
+    /// How far its clock is ahead of the phones', in milliseconds.
+    pub(super) clock_ahead_ms: i64,
+    peers: BTreeMap<usize, Peer>,
+}
+
+impl Server {
+    pub(super) fn new(event: EventId) -> Self {
+        let (docs, read_only, peers) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { event, docs, read_only, clock_ahead_ms: 0, peers }
+    }
+
+    pub(super) fn doc(&mut self, doc: DocRef) -> &mut Automerge {
+        let actor = DeviceId::from_random([0xEE; 8]).actor([1; 8]);
+        self.docs.entry(doc).or_insert_with(|| document::create(self.event, &doc, actor).unwrap())
+    }
+
+    /// A coordinator writes records; the messages for phones that are connected.
+    pub(super) fn put<T: Record>(&mut self, doc: DocRef, records: &[(T::Key, T)]) -> Vec<(usize, Vec<u8>)> {
+        let am = self.doc(doc);
+        let mut transaction = am.transaction();
+        for (key, value) in records {
+            record::put(&mut transaction, key, value).unwrap();
+        }
+        transaction.commit();
+        self.speak(doc)
+    }
+
+    pub(super) fn delete<T: Record>(&mut self, doc: DocRef, key: &T::Key) -> Vec<(usize, Vec<u8>)> {
+        let mut transaction = self.doc(doc).transaction();
+        assert!(record::delete::<T, _>(&mut transaction, key).unwrap());
+        transaction.commit();
+        self.speak(doc)
+    }
+
+    pub(super) fn open(&mut self, phone: usize, now: Timestamp) {
+        let storage = StorageId::new("0000-server").unwrap();
+        let config = ConnectionConfig::new(PeerId::new("server").unwrap(), Some(storage));
+        let mut connection = Connection::server(config);
+        connection.handle(self.time(now), ConnectionEvent::Opened);
+        self.peers.insert(phone, Peer { connection, docs: BTreeMap::new() });
+    }
+
+    pub(super) fn close(&mut self, phone: usize) {
+        self.peers.remove(&phone);
+    }
+
+    fn time(&self, now: Timestamp) -> WireTime {
+        WireTime::from_ms(now.ms() + self.clock_ahead_ms)
+    }
+
+    fn doc_of(&self, id: DocumentId) -> Option<DocRef> {
+        self.docs.keys().copied().find(|doc| wire_id(self.event, doc) == id)
+    }
+
+    /// Takes a frame of a phone; gives the frames for phones.
+    pub(super) fn frame(&mut self, phone: usize, bytes: &[u8], now: Timestamp) -> Vec<(usize, Vec<u8>)> {
+        let time = self.time(now);
+        let Some(peer) = self.peers.get_mut(&phone) else { return Vec::new() };
+        let output = peer.connection.handle(time, ConnectionEvent::Frame(bytes));
+        assert_eq!(output.close, None, "a phone broke the protocol");
+        let mut frames: Vec<(usize, Vec<u8>)> = output.send.into_iter().map(|bytes| (phone, bytes)).collect();
+        for message in output.deliver {
+            if let PeerMessage::Sync { document, data, is_request } = message {
+                frames.extend(self.sync(phone, document, &data, is_request));
+            }
+        }
+        frames
+    }
+
+    fn sync(&mut self, phone: usize, id: DocumentId, data: &[u8], is_request: bool) -> Vec<(usize, Vec<u8>)> {
+        let Some(doc) = self.doc_of(id) else {
+            let frame = self.peers[&phone].connection.unavailable_frame(id).unwrap();
+            return vec![(phone, frame)];
+        };
+        let role = if self.read_only.contains(&doc) { Role::ReadOnlyPeer } else { Role::Full };
+        let peer = self.peers.get_mut(&phone).unwrap();
+        let options = DocSyncOptions { plain_uploads: true };
+        let sync = peer.docs.entry(doc).or_insert_with(|| DocSync::new(role, options));
+        let am = self.docs.get_mut(&doc).unwrap();
+        let size = DocumentSize { stored_changes: am.stats().num_changes };
+        let summary = check_sync_message(data, &GuardLimits::phone(), &size).unwrap();
+        if is_request {
+            sync.peer_requests();
+        }
+        let received = sync.receive(am, &summary, data).unwrap();
+        assert_eq!(received.dropped, []);
+        let mut frames = Vec::new();
+        if received.refused.is_some() {
+            frames.extend(peer.connection.notice_frame(Some(id), "read_only", "not yours").map(|bytes| (phone, bytes)));
+        }
+        frames.extend(self.speak(doc));
+        frames
+    }
+
+    fn speak(&mut self, doc: DocRef) -> Vec<(usize, Vec<u8>)> {
+        let id = wire_id(self.event, &doc);
+        let am = &self.docs[&doc];
+        let mut frames = Vec::new();
+        for (phone, peer) in &mut self.peers {
+            let Some(sync) = peer.docs.get_mut(&doc) else { continue };
+            if let Some(outgoing) = sync.generate(am) {
+                frames.extend(peer.connection.sync_frame(id, outgoing).map(|bytes| (*phone, bytes)));
+            }
+        }
+        frames
+    }
+}

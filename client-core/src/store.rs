@@ -1,0 +1,462 @@
+//! The store: what survives. Chunks, outbox and bookkeeping are the truth; everything else here is a projection of them
+//! and can be rebuilt.
+//!
+//! One connection is assumed (a browser has no second), every call can fail, and a [`WriteBatch`] is all or nothing. The
+//! engine reads through [`StoreRead`]; only the [driver](crate::driver::Driver) writes. [`memory`] and [`sqlite`]
+//! implement it, and one contract suite runs over both.
+
+mod dump;
+pub mod memory;
+pub mod sqlite;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+#[cfg(test)]
+mod contract;
+
+use automerge::ChangeHash;
+use muster_model::attendance::Count;
+use muster_model::attendee::Attendee;
+use muster_model::document::DocRef;
+use muster_model::fact::Fact;
+use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId, SessionId};
+use muster_model::ticket::TicketHash;
+use muster_model::time::Timestamp;
+
+use crate::code::CoreCode;
+use crate::event::ServerId;
+use crate::search::Term;
+
+/// Why the store failed. After a failed [`Store::commit`] nothing of the batch is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No space is left.
+    #[error("the storage is full")]
+    Full,
+    /// Another process has the database.
+    #[error("another process uses the database")]
+    Busy,
+    /// The database is damaged.
+    #[error("the database is damaged: {what}")]
+    Damaged {
+        /// What does not read back.
+        what: &'static str,
+    },
+    /// The database was written by a later version.
+    #[error("the database has version {found}, this program knows {known}")]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// SQLite failed.
+    #[error("the database failed")]
+    Sqlite(#[source] rusqlite::Error),
+    /// The file system failed.
+    #[error("the file system failed")]
+    Io(#[from] std::io::Error),
+    /// A store of a test failed on purpose.
+    #[cfg(any(test, feature = "testing"))]
+    #[error("failed on purpose")]
+    OnPurpose,
+}
+
+impl StoreError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> CoreCode {
+        match self {
+            Self::Full => CoreCode::StorageFull,
+            Self::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => CoreCode::StorageFull,
+            Self::Busy => CoreCode::StorageBusy,
+            Self::Damaged { .. } => CoreCode::StorageDamaged,
+            Self::Newer { .. } => CoreCode::StorageNewer,
+            Self::Sqlite(_) | Self::Io(_) => CoreCode::StorageFailed,
+            #[cfg(any(test, feature = "testing"))]
+            Self::OnPurpose => CoreCode::StorageFailed,
+        }
+    }
+}
+
+/// What facts are about: those at one place decide one thing together. An undo is at the place of what it takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// One attendee at one checkpoint.
+    Attendance(AttendeeId, CheckpointId),
+    /// The readiness of one session.
+    Session(SessionId),
+    /// All incidents.
+    Incidents,
+    /// All arrivals.
+    Arrivals,
+    /// An undo of a fact that is not here, or a fact of a later version.
+    Unplaced,
+}
+
+impl Place {
+    /// The key in tables. Those of one attendee have the prefix [`Place::of_attendee`].
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Attendance(attendee, checkpoint) => format!("a/{attendee}/{checkpoint}"),
+            Self::Session(session) => format!("s/{session}"),
+            Self::Incidents => "i".to_owned(),
+            Self::Arrivals => "r".to_owned(),
+            Self::Unplaced => "-".to_owned(),
+        }
+    }
+
+    /// The prefix of the keys of one attendee's places.
+    #[must_use]
+    pub fn of_attendee(attendee: AttendeeId) -> String {
+        format!("a/{attendee}/")
+    }
+
+    /// Reads a key back.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        match key.split_once('/') {
+            None if key == "i" => Some(Self::Incidents),
+            None if key == "r" => Some(Self::Arrivals),
+            None if key == "-" => Some(Self::Unplaced),
+            Some(("s", session)) => Some(Self::Session(session.parse().ok()?)),
+            Some(("a", rest)) => {
+                let (attendee, checkpoint) = rest.split_once('/')?;
+                Some(Self::Attendance(attendee.parse().ok()?, checkpoint.parse().ok()?))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A fact and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactRow {
+    /// The fact.
+    pub fact: Fact,
+    /// The document that holds it.
+    pub doc: DocRef,
+    /// What it is about.
+    pub place: Place,
+}
+
+/// Where an attendee is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A record of this roster.
+    Roster(DocRef),
+    /// A standing walk-in fact; there is no record.
+    WalkIn(FactId),
+}
+
+/// An attendee and where they are known from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttendeeRow {
+    /// The id.
+    pub id: AttendeeId,
+    /// Where they are known from.
+    pub origin: Origin,
+    /// What the door needs to know.
+    pub attendee: Attendee,
+}
+
+/// What one attendee counts for at one checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Who.
+    pub attendee: AttendeeId,
+    /// Where.
+    pub checkpoint: CheckpointId,
+    /// Under which category.
+    pub category: String,
+    /// For how much.
+    pub count: Count,
+}
+
+/// A change to the counts of a category at a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountDelta {
+    /// Where.
+    pub checkpoint: CheckpointId,
+    /// Under which category.
+    pub category: String,
+    /// To be taken off.
+    pub minus: Count,
+    /// To be added.
+    pub plus: Count,
+}
+
+/// A double admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoubleRow {
+    /// Whose ticket it is.
+    pub attendee: AttendeeId,
+    /// Where it was admitted.
+    pub checkpoint: CheckpointId,
+    /// The admissions, in their order.
+    pub admissions: Vec<FactId>,
+    /// The resolution that settles it.
+    pub settled_by: Option<FactId>,
+}
+
+/// A change of ours that a server is not known to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// The server.
+    pub server: ServerId,
+    /// The document.
+    pub doc: DocRef,
+    /// The change.
+    pub change: ChangeHash,
+    /// The fact that it appends.
+    pub fact: Option<FactId>,
+}
+
+/// What is known of another device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardRow {
+    /// The device.
+    pub device: DeviceId,
+    /// Who acted with it last.
+    pub by: String,
+    /// The corrected time of its latest fact.
+    pub last_fact_at: Timestamp,
+    /// When that came.
+    pub received_at: Timestamp,
+}
+
+/// How many bytes of a document are in its snapshot and in the chunks since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocSize {
+    /// The document.
+    pub doc: DocRef,
+    /// Bytes of the snapshot; 0 if there is none.
+    pub snapshot_bytes: u64,
+    /// Bytes of the chunks since.
+    pub incremental_bytes: u64,
+}
+
+/// One change to the store.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Bookkeeping under a key; `None` removes it.
+    Meta(String, Option<Vec<u8>>),
+    /// A chunk of changes after the others of the document.
+    AppendChunk(DocRef, Vec<u8>),
+    /// The whole document, in place of all its chunks.
+    Snapshot(DocRef, Vec<u8>),
+    /// A change of ours that a server lacks.
+    OutboxAdd(OutboxRow),
+    /// A server has the change.
+    OutboxDone(ServerId, DocRef, ChangeHash),
+    /// What we share with a server.
+    SyncState(ServerId, DocRef, Vec<u8>),
+    /// What is known of another device.
+    Heard(HeardRow),
+    /// Projection: an attendee, in place of what was known.
+    Attendee(Box<AttendeeRow>),
+    /// Projection: an attendee is gone.
+    AttendeeGone(AttendeeId),
+    /// Projection: a fact, in place of what was known under its id.
+    Fact(Box<FactRow>),
+    /// Projection: what an attendee counts for at a checkpoint.
+    Tally(Tally),
+    /// Projection: a change to the counts.
+    Count(CountDelta),
+    /// Projection: the double admissions of an attendee at a checkpoint, in place of what was known.
+    Doubles(AttendeeId, CheckpointId, Vec<DoubleRow>),
+    /// Empties all projections.
+    ClearProjections,
+}
+
+/// When a committed batch must survive the loss of power.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Flush {
+    /// At once: somebody is shown that it was done.
+    #[default]
+    Now,
+    /// With the next batch that is flushed at once, or when the store finds time. It survives the death of the process all
+    /// the same. For what others have too, such as changes that came from a server: a lost tail of these is asked for
+    /// again, and saves a wait for the disk with every frame.
+    WithNext,
+}
+
+/// Changes to the store, to be made all or none, in their order. Batches survive in their order: none without those before.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WriteBatch {
+    /// The changes.
+    pub writes: Vec<Write>,
+    /// When they must survive the loss of power.
+    pub flush: Flush,
+}
+
+impl WriteBatch {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Adds a change.
+    pub fn push(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+}
+
+/// The read side of a store.
+pub trait StoreRead {
+    /// Bookkeeping under a key.
+    ///
+    /// # Errors
+    /// If the store fails; so for all methods here.
+    fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Bookkeeping under keys with a prefix, in the order of the keys.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn meta_with_prefix(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+    /// The documents that have chunks, with their sizes.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn documents(&self) -> Result<Vec<DocSize>, StoreError>;
+    /// The chunks of a document, in their order.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn chunks(&self, doc: &DocRef) -> Result<Vec<Vec<u8>>, StoreError>;
+    /// What we share with a server.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn sync_state(&self, server: &ServerId, doc: &DocRef) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The changes of a document that a server is not known to have.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn outbox(&self, server: &ServerId, doc: &DocRef) -> Result<Vec<OutboxRow>, StoreError>;
+    /// The servers that are not known to have a fact of ours.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn servers_lacking(&self, fact: FactId) -> Result<Vec<ServerId>, StoreError>;
+    /// The facts that each server is not known to have, per document.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn outbox_counts(&self) -> Result<Vec<(ServerId, DocRef, u64)>, StoreError>;
+    /// What is known of other devices.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn heard(&self) -> Result<Vec<HeardRow>, StoreError>;
+    /// An attendee.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn attendee(&self, id: AttendeeId) -> Result<Option<AttendeeRow>, StoreError>;
+    /// The attendees who have or had a ticket of this hash, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn attendees_by_ticket(&self, ticket: TicketHash) -> Result<Vec<AttendeeId>, StoreError>;
+    /// The attendees of an order, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn attendees_by_order(&self, order: &str) -> Result<Vec<AttendeeId>, StoreError>;
+    /// At most `limit` attendees whose words fit all terms, best first: all terms are whole words, then beginnings of
+    /// words, then parts of words; within these by name. Which of more than `limit` are given is not specified.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn search(&self, terms: &[Term], limit: usize) -> Result<Vec<AttendeeId>, StoreError>;
+    /// A fact.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn fact(&self, id: FactId) -> Result<Option<FactRow>, StoreError>;
+    /// The facts at a place, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn facts_at(&self, place: &Place) -> Result<Vec<FactRow>, StoreError>;
+    /// The facts about an attendee, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn facts_of(&self, attendee: AttendeeId) -> Result<Vec<FactRow>, StoreError>;
+    /// The undos of a fact, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn undos_of(&self, fact: FactId) -> Result<Vec<FactRow>, StoreError>;
+    /// What an attendee counts for at a checkpoint.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn tally(&self, attendee: AttendeeId, checkpoint: CheckpointId) -> Result<Option<Tally>, StoreError>;
+    /// What an attendee counts for anywhere.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn tallies_of(&self, attendee: AttendeeId) -> Result<Vec<Tally>, StoreError>;
+    /// The attendees with facts at a checkpoint, from `after` (exclusive) in the order of their ids, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn attendees_at(
+        &self,
+        checkpoint: CheckpointId,
+        after: Option<AttendeeId>,
+        limit: usize,
+    ) -> Result<Vec<AttendeeId>, StoreError>;
+    /// The counts of a checkpoint by category, without those that are zero.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn counts(&self, checkpoint: CheckpointId) -> Result<Vec<(String, Count)>, StoreError>;
+    /// All double admissions, by checkpoint and attendee.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn doubles(&self) -> Result<Vec<DoubleRow>, StoreError>;
+    /// The double admissions of an attendee at a checkpoint.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn doubles_at(&self, attendee: AttendeeId, checkpoint: CheckpointId) -> Result<Vec<DoubleRow>, StoreError>;
+    /// Every row of every projection as text, in a fixed order, to compare stores with.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn dump_projections(&self) -> Result<Vec<String>, StoreError>;
+}
+
+/// A store.
+pub trait Store: StoreRead {
+    /// Makes all changes durably, or none.
+    ///
+    /// # Errors
+    /// If the store fails; then nothing of the batch is kept.
+    fn commit(&mut self, batch: &WriteBatch) -> Result<(), StoreError>;
+}
+
+/// Takes `minus` off and adds `plus`, without going below zero.
+pub(crate) const fn moved(count: Count, minus: &Count, plus: &Count) -> Count {
+    const fn one(value: u64, minus: u64, plus: u64) -> u64 {
+        value.saturating_add(plus).saturating_sub(minus)
+    }
+    Count {
+        admitted: one(count.admitted, minus.admitted, plus.admitted),
+        inside: one(count.inside, minus.inside, plus.inside),
+        admissions: one(count.admissions, minus.admissions, plus.admissions),
+        extra_inside: one(count.extra_inside, minus.extra_inside, plus.extra_inside),
+    }
+}
+
+/// Whether a count counts nothing.
+pub(crate) fn is_zero(count: &Count) -> bool {
+    *count == Count::default()
+}

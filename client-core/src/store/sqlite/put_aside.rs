@@ -1,0 +1,98 @@
+//! A damaged database is put aside, never deleted, and what it had not sent is exported as far as it can be read.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value as Json, json};
+
+use crate::store::StoreError;
+
+/// Where a damaged database went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutAside {
+    /// The database under its new name.
+    pub database: PathBuf,
+    /// A JSON file beside it: the facts that no server is known to have.
+    pub export: PathBuf,
+    /// How many facts were exported.
+    pub facts: usize,
+    /// Whether the list is known to be whole. If not, the damage hides some; the file that was put aside still holds
+    /// whatever is left of them.
+    pub complete: bool,
+}
+
+/// Puts the database of this file aside, so that a new one can be opened in its place.
+///
+/// # Errors
+/// If the file system does not let it be renamed or the export be written. Then the database stays where it is.
+pub fn put_aside(path: &Path) -> Result<PutAside, StoreError> {
+    let (entries, complete) = unsent(path);
+    let database = free_name(path);
+    let export = with_suffix(&database, ".unsent.json");
+    let facts = entries.len();
+    let text = serde_json::to_vec_pretty(&json!({ "complete": complete, "facts": entries }));
+    std::fs::write(&export, text.map_err(|error| StoreError::Io(error.into()))?)?;
+    std::fs::File::open(&export)?.sync_all()?;
+    // The log first: a database without its log is older, a log without its database is lost.
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let (from, to) = (with_suffix(path, suffix), with_suffix(&database, suffix));
+        if from.exists() {
+            std::fs::rename(from, to)?;
+        }
+    }
+    std::fs::rename(path, &database)?;
+    Ok(PutAside { database, export, facts, complete })
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// `<name>.damaged-1`, or the first number that is free.
+fn free_name(path: &Path) -> PathBuf {
+    let numbered = (1..=u32::MAX).map(|number| with_suffix(path, &format!(".damaged-{number}")));
+    numbered.into_iter().find(|name| !name.exists()).unwrap_or_else(|| with_suffix(path, ".damaged"))
+}
+
+/// The facts in the outbox, as far as they can be read; and whether all could. If the outbox itself cannot be read, every
+/// fact that can be: too many are better than too few.
+fn unsent(path: &Path) -> (Vec<Json>, bool) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(connection) = Connection::open_with_flags(path, flags) else { return (Vec::new(), false) };
+    let sent_or_not = "SELECT facts.id, facts.doc, facts.json FROM outbox JOIN facts ON facts.id = outbox.fact
+                       GROUP BY facts.id";
+    let waiting: Option<i64> = connection
+        .query_row("SELECT count(DISTINCT fact) FROM outbox WHERE fact IS NOT NULL", [], |row| row.get(0))
+        .ok();
+    let (mut found, mut whole) = rows(&connection, sent_or_not);
+    whole &= waiting.is_some_and(|waiting| usize::try_from(waiting) == Ok(found.len()));
+    if !whole {
+        let (all, _) = rows(&connection, "SELECT id, doc, json FROM facts");
+        if all.len() > found.len() {
+            found = all;
+        }
+    }
+    (found, whole)
+}
+
+/// Reads until the first row that does not read.
+fn rows(connection: &Connection, sql: &str) -> (Vec<Json>, bool) {
+    let mut found = Vec::new();
+    let Ok(mut statement) = connection.prepare(sql) else { return (found, false) };
+    let Ok(mut rows) = statement.query([]) else { return (found, false) };
+    loop {
+        match rows.next() {
+            Ok(Some(row)) => {
+                let text = |column: usize| row.get::<_, String>(column);
+                let (Ok(id), Ok(doc), Ok(json)) = (text(0), text(1), text(2)) else { return (found, false) };
+                let Ok(fact) = serde_json::from_str::<Json>(&json) else { return (found, false) };
+                found.push(json!({ "id": id, "document": doc, "fact": fact }));
+            }
+            Ok(None) => return (found, true),
+            Err(_) => return (found, false),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+use muster_model::document::{DocKind, DocRef};
+
+use super::*;
+use crate::store::{StoreRead, Write};
+
+fn batch(key: &str, bytes: usize) -> WriteBatch {
+    WriteBatch { writes: vec![Write::Meta(key.into(), Some(vec![7; bytes]))], ..WriteBatch::default() }
+}
+
+#[test]
+fn what_was_committed_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.db");
+    SqliteStore::open(&path).unwrap().commit(&batch("a", 3)).unwrap();
+    assert_eq!(SqliteStore::open(&path).unwrap().meta("a").unwrap(), Some(vec![7; 3]));
+}
+
+#[test]
+fn a_database_is_for_one_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.db");
+    let mut first = SqliteStore::open(&path).unwrap();
+    first.commit(&batch("a", 3)).unwrap();
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Busy)));
+    drop(first);
+    SqliteStore::open(&path).unwrap();
+}
+
+#[test]
+fn a_full_disk_keeps_nothing_of_the_batch_and_all_from_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("event.db")).unwrap();
+    store.limit_pages(60).unwrap();
+    let mut kept = 0;
+    let error = loop {
+        match store.commit(&batch(&format!("{kept}"), 3_000)) {
+            Ok(()) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Full), "{error:?}");
+    assert!(kept > 3, "{kept}");
+    assert_eq!(store.meta_with_prefix("").unwrap().len(), kept);
+    store.limit_pages(600).unwrap();
+    store.commit(&batch("more", 3_000)).unwrap();
+    assert_eq!(store.meta_with_prefix("").unwrap().len(), kept + 1);
+}
+
+#[test]
+fn a_torn_write_at_the_end_of_the_log_is_as_if_it_had_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.db");
+    let log = dir.path().join("event.db-wal");
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.commit(&batch("shown", 10_000)).unwrap();
+    let committed = std::fs::metadata(&log).unwrap().len();
+    store.commit(&batch("torn", 10_000)).unwrap();
+    let whole = std::fs::read(&log).unwrap();
+    // The process is gone, and of its last write only a part has reached the disk.
+    std::mem::forget(store);
+    let copy = tempfile::tempdir().unwrap();
+    for length in (committed..u64::try_from(whole.len()).unwrap()).step_by(777) {
+        let length = usize::try_from(length).unwrap();
+        let there = copy.path().join("event.db");
+        std::fs::copy(&path, &there).unwrap();
+        let mut torn = whole[..length].to_vec();
+        torn.extend(std::iter::repeat_n(0xA5, 500));
+        std::fs::write(copy.path().join("event.db-wal"), torn).unwrap();
+        let reopened = SqliteStore::open(&there).unwrap();
+        assert_eq!(reopened.meta("shown").unwrap(), Some(vec![7; 10_000]), "cut at {length}");
+        assert_eq!(reopened.meta("torn").unwrap(), None, "cut at {length}");
+    }
+}
+
+#[test]
+fn a_damaged_database_is_put_aside_with_what_it_had_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.db");
+    let mut store = SqliteStore::open(&path).unwrap();
+    let rows = crate::store::contract::unsent_facts(40);
+    store.commit(&WriteBatch { writes: rows, ..WriteBatch::default() }).unwrap();
+    drop(store);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A page in the middle: some of it reads, some does not.
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xFF);
+    std::fs::write(&path, &bytes).unwrap();
+    let aside = put_aside(&path).unwrap();
+    assert!(!path.exists());
+    assert_eq!(std::fs::read(&aside.database).unwrap().len(), bytes.len());
+    let export: serde_json::Value = serde_json::from_slice(&std::fs::read(&aside.export).unwrap()).unwrap();
+    assert_eq!(export["facts"].as_array().unwrap().len(), aside.facts);
+    SqliteStore::open(&path).unwrap();
+}
+
+#[test]
+fn what_had_not_been_sent_is_exported_whole_where_it_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.db");
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.commit(&WriteBatch { writes: crate::store::contract::unsent_facts(40), ..WriteBatch::default() }).unwrap();
+    drop(store);
+    let first = put_aside(&path).unwrap();
+    assert_eq!((first.facts, first.complete), (40, true));
+    SqliteStore::open(&path).unwrap();
+    let second = put_aside(&path).unwrap();
+    assert_eq!((second.facts, second.complete), (0, true));
+    assert_ne!(first.database, second.database, "the first stays");
+}
+
+#[test]
+fn a_file_that_is_no_database_says_so_and_can_be_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.db");
+    std::fs::write(&path, "not a database ".repeat(1_000)).unwrap();
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Damaged { .. })));
+    let aside = put_aside(&path).unwrap();
+    assert_eq!((aside.facts, aside.complete), (0, false));
+    SqliteStore::open(&path).unwrap().commit(&batch("a", 1)).unwrap();
+}
+
+#[test]
+fn documents_are_listed_with_their_sizes() {
+    let mut store = SqliteStore::in_memory().unwrap();
+    let doc = DocRef::whole(DocKind::Event);
+    store.commit(&WriteBatch { writes: vec![Write::AppendChunk(doc, vec![1; 5])], ..WriteBatch::default() }).unwrap();
+    assert_eq!(store.documents().unwrap()[0].incremental_bytes, 5);
+}

@@ -1,0 +1,322 @@
+//! What an app uses: a phone's whole state behind one handle.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use muster_client_core::code::CoreCode;
+use muster_client_core::command::{Answer, CheckIn, Command, NewIncident, NewWalkIn, Recorded, ScanResult, Settle};
+use muster_client_core::driver::Driver;
+use muster_client_core::error::CoreError;
+use muster_client_core::event::{Enrolment, Event, ServerId, Side, Topic};
+use muster_client_core::store::sqlite::{PutAside, SqliteStore, put_aside};
+use muster_model::access::Role;
+use muster_model::fact::ItemState;
+use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, SessionId};
+use muster_model::time::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::carrier::{Carrier, Link};
+use crate::core_thread::{Clock, CoreHandle, CoreThread, start};
+use crate::enrolment::{EnrolError, EnrolmentLink, enrol};
+
+/// How a client is opened.
+pub struct ClientConfig {
+    /// The database's file; created if it is not there. One file an event.
+    pub database: PathBuf,
+    /// What carries frames.
+    pub carrier: Arc<dyn Carrier>,
+    /// This device's clock.
+    pub clock: Clock,
+}
+
+impl ClientConfig {
+    /// A client on this file, with the system's clock.
+    #[must_use]
+    pub fn new(database: PathBuf, carrier: Arc<dyn Carrier>) -> Self {
+        Self { database, carrier, clock: Arc::new(system_time) }
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig").field("carrier", &self.carrier).finish_non_exhaustive()
+    }
+}
+
+fn system_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Why a client did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The core says why; nothing was kept, shown or sent.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// The device could not be enrolled.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    /// The client was closed.
+    #[error("the client is closed: open it again")]
+    Closed,
+    /// The system gave no thread.
+    #[error("the system gives no thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl ClientError {
+    /// The stable code, as on every other interface.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Core(error) => error.code.as_str(),
+            Self::Enrol(error) => error.code(),
+            Self::Closed => "closed",
+            Self::Thread(_) => CoreCode::Internal.as_str(),
+        }
+    }
+}
+
+/// A phone's whole state behind one handle. Cheap to clone; the core ends when the last clone is dropped.
+///
+/// Every call that records something returns when it is on disk. None waits for a network but [`Client::enrol`].
+#[derive(Clone)]
+pub struct Client {
+    core: CoreHandle,
+    http: reqwest::Client,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Opens a client. To be called on a tokio runtime with timers and network, which carries its links.
+    ///
+    /// # Errors
+    /// If the database cannot be opened. One that is damaged ([`CoreCode::StorageDamaged`]) is never deleted:
+    /// [`Client::recover`] puts it aside.
+    pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
+        let runtime = Handle::current();
+        let (database, now) = (config.database.clone(), (config.clock)());
+        let opened = tokio::task::spawn_blocking(move || {
+            let store = SqliteStore::open(&database).map_err(CoreError::from)?;
+            Driver::open(store, Box::new(StdRng::from_os_rng()), now)
+        })
+        .await;
+        let driver = opened.map_err(|_| ClientError::Closed)??;
+        let core = start(driver, config.carrier, config.clock, runtime).map_err(ClientError::Thread)?;
+        Ok(Self { core, http: reqwest::Client::new() })
+    }
+
+    /// Opens a client in the place of a damaged database, which is put aside with what it had not sent exported beside it.
+    /// The new one has to be enrolled anew.
+    ///
+    /// # Errors
+    /// If the database cannot be put aside, or a new one not be made.
+    pub async fn recover(config: ClientConfig) -> Result<(Self, PutAside), ClientError> {
+        let database = config.database.clone();
+        let moved = tokio::task::spawn_blocking(move || put_aside(&database).map_err(CoreError::from)).await;
+        let aside = moved.map_err(|_| ClientError::Closed)??;
+        Ok((Self::open(config).await?, aside))
+    }
+
+    async fn on_core<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut CoreThread) -> T + Send + 'static,
+    ) -> Result<T, ClientError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move |core: &mut CoreThread| {
+            // Whoever asked may have gone; what was done stays done.
+            let _ = answer.send(work(core));
+        });
+        self.core.jobs.send(job).await.map_err(|_| ClientError::Closed)?;
+        answered.await.map_err(|_| ClientError::Closed)
+    }
+
+    async fn tell(&self, event: Event) -> Result<Answer, ClientError> {
+        Ok(self.on_core(move |core| core.dispatch(event)).await??)
+    }
+
+    /// Reads from the core: any of its queries, on its thread.
+    ///
+    /// # Errors
+    /// What the query returns, or [`ClientError::Closed`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Driver<SqliteStore>, Timestamp) -> Result<T, CoreError> + Send + 'static,
+    ) -> Result<T, ClientError> {
+        let read = move |core: &mut CoreThread| {
+            let (driver, now) = core.driver();
+            query(driver, now)
+        };
+        Ok(self.on_core(read).await??)
+    }
+
+    /// Enrols this device with a link that a coordinator made. Needs the network.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or refuses the code.
+    pub async fn enrol(&self, link: &EnrolmentLink, device_name: &str) -> Result<(), ClientError> {
+        let enrolled = enrol(&self.http, link, device_name).await?;
+        let enrolment = Enrolment {
+            server_url: enrolled.sync_url,
+            server_id: ServerId(enrolled.server_id),
+            event: enrolled.event,
+            device: enrolled.device,
+            role: enrolled.role,
+            token: enrolled.token,
+            device_name: device_name.to_owned(),
+        };
+        self.tell(Event::Enrolled(Box::new(enrolment))).await.map(drop)
+    }
+
+    /// Connects to the servers and stays connected, through every loss of network.
+    ///
+    /// # Errors
+    /// If the core fails.
+    pub async fn start_sync(&self) -> Result<(), ClientError> {
+        self.tell(Event::SyncStart).await.map(drop)
+    }
+
+    /// Closes the links to servers and keeps them closed. Nothing else changes: this is not an "offline mode".
+    ///
+    /// # Errors
+    /// If the core fails.
+    pub async fn stop_sync(&self) -> Result<(), ClientError> {
+        self.tell(Event::SyncStop).await.map(drop)
+    }
+
+    /// Takes a link to another phone that the host app opened (Nearby, Multipeer, a socket in the local network) and whose
+    /// role it has verified.
+    ///
+    /// # Errors
+    /// If the core fails.
+    pub async fn attach(&self, link: Link, role: Role, side: Side) -> Result<(), ClientError> {
+        Ok(self.on_core(move |core| core.attach(link, role, side)).await??)
+    }
+
+    /// What changes from now on. A listener that lags too far behind gets `RecvError::Lagged`: look at everything again.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Vec<Topic>> {
+        self.core.changes.subscribe()
+    }
+
+    /// A code was scanned; whoever is admitted is checked in, durably, before this returns.
+    ///
+    /// # Errors
+    /// If nothing could be recorded; then nobody was admitted.
+    pub async fn scan(&self, checkpoint: CheckpointId, code: &str) -> Result<ScanResult, ClientError> {
+        let answers = Default::default();
+        self.scanned(Command::Scan { checkpoint, code: code.to_owned(), answers }).await
+    }
+
+    /// Checks in an attendee who was found by name, or a code with the answers to what was asked.
+    ///
+    /// # Errors
+    /// If nothing could be recorded; then nobody was admitted.
+    pub async fn check_in(&self, check_in: CheckIn) -> Result<ScanResult, ClientError> {
+        self.scanned(Command::CheckIn(check_in)).await
+    }
+
+    async fn scanned(&self, command: Command) -> Result<ScanResult, ClientError> {
+        match self.tell(Event::Command(command)).await? {
+            Answer::Scan(result) => Ok(*result),
+            Answer::Nothing | Answer::Recorded(_) => Err(unexpected()),
+        }
+    }
+
+    /// Does anything else that records a fact.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn record(&self, command: Command) -> Result<Recorded, ClientError> {
+        match self.tell(Event::Command(command)).await? {
+            Answer::Recorded(recorded) => Ok(recorded),
+            Answer::Scan(result) => result.recorded.ok_or_else(unexpected),
+            Answer::Nothing => Err(unexpected()),
+        }
+    }
+
+    /// An attendee leaves.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn exit(&self, checkpoint: CheckpointId, attendee: AttendeeId) -> Result<Recorded, ClientError> {
+        self.record(Command::Exit { checkpoint, attendee }).await
+    }
+
+    /// Takes a fact back.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn undo(&self, fact: FactId, reason: &str) -> Result<Recorded, ClientError> {
+        self.record(Command::Undo { fact, reason: reason.to_owned() }).await
+    }
+
+    /// Registers and admits somebody who has no registration.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn walk_in(&self, walk_in: NewWalkIn) -> Result<Recorded, ClientError> {
+        self.record(Command::WalkIn(walk_in)).await
+    }
+
+    /// Settles a double admission.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn settle(&self, settle: Settle) -> Result<Recorded, ClientError> {
+        self.record(Command::Settle(settle)).await
+    }
+
+    /// An item of a session's checklist was looked at.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn observe(
+        &self,
+        (session, item): (SessionId, ItemId),
+        state: ItemState,
+        note: &str,
+    ) -> Result<Recorded, ClientError> {
+        self.record(Command::Observe { session, item, state, note: note.to_owned() }).await
+    }
+
+    /// Something went wrong.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn report_incident(&self, incident: NewIncident) -> Result<Recorded, ClientError> {
+        self.record(Command::ReportIncident(incident)).await
+    }
+
+    /// A presenter is here.
+    ///
+    /// # Errors
+    /// If nothing could be recorded.
+    pub async fn arrive(&self, presenter: PresenterId) -> Result<Recorded, ClientError> {
+        self.record(Command::Arrive { presenter }).await
+    }
+
+    /// Says who works with this device; facts carry it.
+    ///
+    /// # Errors
+    /// If it could not be kept.
+    pub async fn set_label(&self, label: &str) -> Result<(), ClientError> {
+        self.tell(Event::Command(Command::SetLabel { label: label.to_owned() })).await.map(drop)
+    }
+}
+
+fn unexpected() -> ClientError {
+    let code = CoreCode::Internal;
+    CoreError { code, retry: code.retry(), detail: "the answer does not fit the question".into() }.into()
+}

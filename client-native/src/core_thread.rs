@@ -1,0 +1,270 @@
+//! The thread that owns the core: one database, one writer, one order of events.
+//!
+//! Whoever wants something of the core sends it here and waits for the answer. People go first: what a person asked is
+//! done before the next frame of a link is looked at, so a scan waits for at most one frame.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_client_core::driver::Driver;
+use muster_client_core::event::{DownReason, Effect, Event, LinkId, ServerId, Topic};
+use muster_client_core::store::sqlite::SqliteStore;
+use muster_model::time::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::carrier::{Carrier, CarrierError, Link, Target};
+
+/// How many frames wait for the core before the links are no longer read.
+const INBOUND_CAPACITY: usize = 256;
+
+/// How many jobs of people wait for the core before callers wait to hand theirs over.
+const JOB_CAPACITY: usize = 64;
+
+/// How many changes a listener may lag behind before it is told to look at everything again.
+const CHANGES_CAPACITY: usize = 256;
+
+/// The time by this device's clock.
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Something a person wants done on the core's thread.
+pub(crate) type Job = Box<dyn FnOnce(&mut CoreThread) + Send>;
+
+/// What links report.
+enum Inbound {
+    /// A carrier is open.
+    Up { link: LinkId, outgoing: mpsc::Sender<Vec<u8>> },
+    /// A frame came.
+    Frame { link: LinkId, bytes: Vec<u8> },
+    /// A carrier closed or could not be opened.
+    Down { link: LinkId, reason: DownReason },
+}
+
+/// How the rest of the program reaches the core's thread.
+#[derive(Clone)]
+pub(crate) struct CoreHandle {
+    pub(crate) jobs: mpsc::Sender<Job>,
+    pub(crate) changes: broadcast::Sender<Vec<Topic>>,
+}
+
+/// The core and what it needs to run.
+pub(crate) struct CoreThread {
+    driver: Driver<SqliteStore>,
+    carrier: Arc<dyn Carrier>,
+    clock: Clock,
+    runtime: Handle,
+    /// Where frames for open links go.
+    links: HashMap<LinkId, mpsc::Sender<Vec<u8>>>,
+    inbound: mpsc::Sender<Inbound>,
+    changes: broadcast::Sender<Vec<Topic>>,
+    wake_at: Option<Timestamp>,
+    next_host_link: u64,
+}
+
+/// Starts the thread on an opened core.
+///
+/// # Errors
+/// If the system gives no thread.
+pub(crate) fn start(
+    driver: Driver<SqliteStore>,
+    carrier: Arc<dyn Carrier>,
+    clock: Clock,
+    runtime: Handle,
+) -> std::io::Result<CoreHandle> {
+    let (jobs, waiting_jobs) = mpsc::channel(JOB_CAPACITY);
+    let (inbound, waiting_inbound) = mpsc::channel(INBOUND_CAPACITY);
+    let (changes, _) = broadcast::channel(CHANGES_CAPACITY);
+    let mut core = CoreThread {
+        driver,
+        carrier,
+        clock,
+        runtime,
+        links: HashMap::new(),
+        inbound,
+        changes: changes.clone(),
+        wake_at: None,
+        next_host_link: 0,
+    };
+    let run = move || {
+        core.perform_effects();
+        core.run(waiting_jobs, waiting_inbound);
+    };
+    std::thread::Builder::new().name("muster-core".into()).spawn(run)?;
+    Ok(CoreHandle { jobs, changes })
+}
+
+enum Next {
+    Job(Job),
+    Inbound(Inbound),
+    Wake,
+    /// Nobody can ask for anything any more.
+    Over,
+}
+
+impl CoreThread {
+    fn run(&mut self, mut jobs: mpsc::Receiver<Job>, mut inbound: mpsc::Receiver<Inbound>) {
+        let runtime = self.runtime.clone();
+        loop {
+            let wake_in = self.wake_at.map(|at| at.since_ms((self.clock)()).max(0));
+            let wake = async {
+                match wake_in.and_then(|ms| u64::try_from(ms).ok()) {
+                    Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let next = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    job = jobs.recv() => job.map_or(Next::Over, Next::Job),
+                    message = inbound.recv() => message.map_or(Next::Over, Next::Inbound),
+                    () = wake => Next::Wake,
+                }
+            });
+            match next {
+                Next::Job(job) => job(self),
+                Next::Inbound(message) => self.take(message),
+                Next::Wake => {
+                    self.wake_at = None;
+                    self.tell(Event::Wake);
+                }
+                Next::Over => return,
+            }
+        }
+    }
+
+    /// The core, for whoever only reads.
+    pub(crate) fn driver(&mut self) -> (&mut Driver<SqliteStore>, Timestamp) {
+        let now = (self.clock)();
+        (&mut self.driver, now)
+    }
+
+    /// Hands the core an event and does what it asks for.
+    pub(crate) fn dispatch(
+        &mut self,
+        event: Event,
+    ) -> Result<muster_client_core::command::Answer, muster_client_core::error::CoreError> {
+        let now = (self.clock)();
+        let answer = self.driver.dispatch(now, event);
+        self.perform_effects();
+        answer
+    }
+
+    /// Does what the core asks for; also after a failure, since links may have to be closed.
+    fn perform_effects(&mut self) {
+        for effect in self.driver.take_effects() {
+            self.perform(effect);
+        }
+    }
+
+    /// Hands the core an event that nobody waits for. What fails leaves the core as it was; a link that it came from is
+    /// closed, so that both sides begin again.
+    fn tell(&mut self, event: Event) {
+        let link = match &event {
+            Event::LinkFrame { link, .. } | Event::LinkUp { link } | Event::LinkText { link } => Some(*link),
+            _ => None,
+        };
+        if let Err(error) = self.dispatch(event) {
+            tracing::warn!(code = error.code.as_str(), "an event could not be handled");
+            if let Some(link) = link {
+                self.close(link, DownReason::Closed);
+            }
+        }
+    }
+
+    fn take(&mut self, message: Inbound) {
+        match message {
+            Inbound::Up { link, outgoing } => {
+                self.links.insert(link, outgoing);
+                self.tell(Event::LinkUp { link });
+            }
+            // What a link says after it was closed is no longer of interest.
+            Inbound::Frame { link, bytes } if self.links.contains_key(&link) => {
+                self.tell(Event::LinkFrame { link, bytes });
+            }
+            Inbound::Frame { .. } => {}
+            Inbound::Down { link, reason } => self.close(link, reason),
+        }
+    }
+
+    fn close(&mut self, link: LinkId, reason: DownReason) {
+        self.links.remove(&link);
+        if let Err(error) = self.dispatch(Event::LinkDown { link, reason }) {
+            tracing::warn!(code = error.code.as_str(), "a closed link could not be handled");
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Connect { link, server, url, token } => self.connect(link, server, Target { sync_url: url, token }),
+            Effect::Disconnect { link } => drop(self.links.remove(&link)),
+            Effect::Send { link, bytes } => {
+                let sent = self.links.get(&link).is_some_and(|outgoing| outgoing.try_send(bytes).is_ok());
+                // A network that does not take what we send is closed: a sync message must never be skipped.
+                if !sent && self.links.remove(&link).is_some() {
+                    self.close(link, DownReason::Closed);
+                }
+            }
+            Effect::WakeAt(at) => self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at))),
+            // Nobody listening is fine.
+            Effect::Changed(topics) => drop(self.changes.send(topics)),
+        }
+    }
+
+    fn connect(&self, link: LinkId, server: ServerId, target: Target) {
+        let (carrier, inbound) = (self.carrier.clone(), self.inbound.clone());
+        self.runtime.spawn(async move {
+            let down = match carrier.connect(&target).await {
+                Ok(open) => read(link, open, &inbound, true).await,
+                Err(error) => error,
+            };
+            tracing::debug!(%server, %link, reason = %down, "link down");
+            let _ = inbound.send(Inbound::Down { link, reason: down_reason(&down) }).await;
+        });
+    }
+
+    /// Takes a carrier that the host opened to another phone.
+    pub(crate) fn attach(
+        &mut self,
+        open: Link,
+        role: muster_model::access::Role,
+        side: muster_client_core::event::Side,
+    ) -> Result<(), muster_client_core::error::CoreError> {
+        let link = LinkId::of_host(self.next_host_link);
+        self.next_host_link += 1;
+        self.links.insert(link, open.outgoing.clone());
+        let inbound = self.inbound.clone();
+        self.runtime.spawn(async move {
+            let down = read(link, open, &inbound, false).await;
+            let _ = inbound.send(Inbound::Down { link, reason: down_reason(&down) }).await;
+        });
+        self.dispatch(Event::PeerUp { link, role, side }).map(drop)
+    }
+}
+
+/// Reads a link to its end; says why it ended.
+async fn read(link: LinkId, open: Link, inbound: &mpsc::Sender<Inbound>, announce: bool) -> CarrierError {
+    let Link { mut incoming, outgoing } = open;
+    if announce && inbound.send(Inbound::Up { link, outgoing }).await.is_err() {
+        return CarrierError::Ended;
+    }
+    loop {
+        match incoming.recv().await {
+            Some(Ok(bytes)) => {
+                if inbound.send(Inbound::Frame { link, bytes }).await.is_err() {
+                    return CarrierError::Ended;
+                }
+            }
+            Some(Err(error)) => return error,
+            None => return CarrierError::Ended,
+        }
+    }
+}
+
+fn down_reason(error: &CarrierError) -> DownReason {
+    match error {
+        CarrierError::Refused { status: 401 | 403 } => DownReason::Unauthorized,
+        CarrierError::RetryAfter { ms } => DownReason::RetryAfter { ms: *ms },
+        _ => DownReason::Closed,
+    }
+}

@@ -1,0 +1,116 @@
+//! Applying the changes of a round at once.
+//!
+//! Automerge 0.12 takes 510 us for a change of a phone in a document of 4,000 facts by 50 authors, 110 us a change when
+//! ten are applied together, and 22 us for a change it knows (measured 2026-11 on 2 busy cores, `measure::cost_of_taking_in`).
+//! So what a round brings is applied in one go first, and then each message is taken in for what else it says.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use automerge::{Automerge, ChangeHash};
+use muster_protocol::Role;
+
+use super::{Document, Incoming, Message};
+use crate::hub::admission::Decision;
+
+impl Document {
+    /// Applies what several messages of the round bring, if all of it is let in. What is not applied here is dealt with
+    /// message by message, as if this had not been tried.
+    pub(super) fn apply_together(&mut self, round: &mut [Message]) {
+        if self.one_by_one || self.ledger.pending() > 0 {
+            return;
+        }
+        let mut candidates: Vec<(u64, &mut Incoming)> = round
+            .iter_mut()
+            .filter_map(|message| match message {
+                Message::Sync { link, incoming } => Some((*link, incoming.as_mut())),
+                _ => None,
+            })
+            .collect();
+        candidates.retain(|(link, incoming)| self.may_apply(*link, incoming));
+        if candidates.len() < 2 {
+            return;
+        }
+        let summaries: Vec<_> =
+            candidates.iter().flat_map(|(_, incoming)| incoming.summary.changes()).cloned().collect();
+        if self.ledger.admit(&self.doc, &summaries).is_err() {
+            return;
+        }
+        let news = News::of(&self.doc, &candidates);
+        let before = self.doc.get_heads();
+        if self.doc.load_incremental(&news.bytes).is_err() {
+            return;
+        }
+        for (link, incoming) in &mut candidates {
+            incoming.applied = true;
+            let own = news.hashes_of(incoming);
+            if let Some(peer) = self.peers.get_mut(link) {
+                peer.authored = peer.authored.saturating_add(own);
+            }
+        }
+        if self.doc.get_heads() == before {
+            return;
+        }
+        match news.in_order.filter(|_| self.ledger.pending() == 0) {
+            // Automerge drops a change that is invalid in itself and says nothing.
+            Some(changes) if changes.iter().all(|(hash, _)| has(&self.doc, hash)) => self.tick.add(changes),
+            _ => {
+                let changes = self.doc.get_changes(&before);
+                self.tick.add(changes.into_iter().map(|change| (change.hash(), change.raw_bytes().to_vec())));
+            }
+        }
+    }
+
+    fn may_apply(&self, link: u64, incoming: &Incoming) -> bool {
+        let summary = &incoming.summary;
+        let is_plain = !summary.changes().is_empty() && !summary.has_document_chunk();
+        let Some(peer) = self.peers.get(&link).filter(|peer| is_plain && !peer.link.has_ended()) else { return false };
+        if peer.refusal.is_some() || peer.role == Role::ReadOnlyPeer {
+            return false;
+        }
+        self.handle.culprit.store(link, Ordering::Release);
+        let decision = self.judge(link, summary, incoming.data.len());
+        self.handle.culprit.store(0, Ordering::Release);
+        decision == Decision::Admit
+    }
+}
+
+fn has(doc: &Automerge, hash: &ChangeHash) -> bool {
+    doc.get_change_meta_by_hash(hash).is_some()
+}
+
+/// Changes of several messages that the document does not have.
+struct News {
+    hashes: HashSet<ChangeHash>,
+    bytes: Vec<u8>,
+    /// One by one, if each comes after those it depends on.
+    in_order: Option<Vec<(ChangeHash, Vec<u8>)>>,
+}
+
+impl News {
+    fn of(doc: &Automerge, messages: &[(u64, &mut Incoming)]) -> Self {
+        let mut news = Self { hashes: HashSet::new(), bytes: Vec::new(), in_order: Some(Vec::new()) };
+        for (_, incoming) in messages {
+            for change in incoming.summary.changes() {
+                let Some(bytes) = incoming.data.get(change.range.clone()) else { continue };
+                if has(doc, &change.hash) || news.hashes.contains(&change.hash) {
+                    continue;
+                }
+                let follows = change.deps.iter().all(|dep| news.hashes.contains(dep) || has(doc, dep));
+                if !follows {
+                    news.in_order = None;
+                }
+                if let Some(in_order) = &mut news.in_order {
+                    in_order.push((change.hash, bytes.to_vec()));
+                }
+                news.hashes.insert(change.hash);
+                news.bytes.extend_from_slice(bytes);
+            }
+        }
+        news
+    }
+
+    fn hashes_of(&self, incoming: &Incoming) -> usize {
+        incoming.summary.changes().iter().filter(|change| self.hashes.contains(&change.hash)).count()
+    }
+}
