@@ -128,7 +128,11 @@ pub enum CliError {
 /// Why it failed.
 pub async fn run(arguments: Arguments) -> Result<(), CliError> {
     let mut output = std::io::stdout();
-    run_with(arguments, std::env::vars(), &mut output).await
+    match run_with(arguments, std::env::vars(), &mut output).await {
+        // Whoever reads the output has seen enough, as `head` does.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
 /// As [`run`], with any environment and output.

@@ -68,9 +68,9 @@ concern! {
         device_token_days: u32 = "90", "days", "MUSTER_AUTH_DEVICE_TOKEN_DAYS";
         /// How long the token is good that the command line makes for itself.
         operator_token_s: u32 = "300", "s", "MUSTER_AUTH_OPERATOR_TOKEN_S";
-        /// How many enrolment codes an address may try within the window.
+        /// How many wrong enrolment codes an address may try within the window.
         enrol_attempts: u32 = "20", "count", "MUSTER_AUTH_ENROL_ATTEMPTS";
-        /// The window in which an address' attempts to enrol are counted.
+        /// The window in which an address' wrong codes are counted.
         enrol_window_s: u32 = "60", "s", "MUSTER_AUTH_ENROL_WINDOW_S";
         /// How many devices' standing is remembered between requests.
         device_cache: usize = "10000", "count", "MUSTER_AUTH_DEVICE_CACHE";

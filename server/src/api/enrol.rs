@@ -108,6 +108,9 @@ pub(crate) async fn enrol(
         EnrolError::Expired => ErrorCode::EnrolmentCodeExpired.into(),
         EnrolError::Storage(error) => ApiError::from(error),
     })?;
+    if let Some(address) = address {
+        app.enrolments.forgive(address);
+    }
     let lifetime_s = i64::from(app.config.auth.device_token_days).saturating_mul(24 * 60 * 60);
     let bearer = Bearer::Device { device: device.id, event: device.event, role: device.role };
     let token = app.tokens.mint(&bearer, now, lifetime_s);

@@ -54,6 +54,15 @@ impl Throttle {
         window.attempts += 1;
         Ok(())
     }
+
+    /// Takes back an attempt of `address` that was right: a hall full of phones behind one address may all enrol.
+    pub fn forgive(&self, address: IpAddr) {
+        if let Ok(mut seen) = self.seen.lock()
+            && let Some(window) = seen.get_mut(&network(address))
+        {
+            window.attempts = window.attempts.saturating_sub(1);
+        }
+    }
 }
 
 /// What counts as one address: of IPv6 the /64, which is what one subscriber gets.
@@ -84,6 +93,18 @@ mod tests {
         assert_eq!(throttle.attempt(one, start + Duration::from_secs(20)), Err(Duration::from_secs(40)));
         assert_eq!(throttle.attempt(ip("192.0.2.2"), start), Ok(()), "others are not held up");
         assert_eq!(throttle.attempt(one, start + Duration::from_secs(60)), Ok(()));
+    }
+
+    #[test]
+    fn only_what_was_wrong_counts() {
+        let throttle = Throttle::new(1, Duration::from_secs(60));
+        let (now, address) = (Instant::now(), ip("192.0.2.1"));
+        for _ in 0..10 {
+            assert_eq!(throttle.attempt(address, now), Ok(()));
+            throttle.forgive(address);
+        }
+        assert!(throttle.attempt(address, now).is_ok());
+        assert!(throttle.attempt(address, now).is_err());
     }
 
     #[test]

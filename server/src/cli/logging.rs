@@ -1,6 +1,7 @@
 //! The process around the server: its log, and the signals that stop it.
 
 use std::future::Future;
+use std::io::IsTerminal;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,7 +13,10 @@ pub(super) fn start(config: &LogConfig) {
     let filter = EnvFilter::try_new(&config.filter);
     let understood = filter.is_ok();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let begun = match config.format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().try_init(),
