@@ -2,11 +2,19 @@
 
 use std::collections::HashSet;
 
-use automerge::{Automerge, ChangeHash};
+use automerge::{Automerge, ChangeHash, ReadDoc};
 
-/// Whether the document holds the change (waiting in the queue does not count). A hash lookup.
+/// Whether the document holds the change (waiting in the queue does not count).
+///
+/// Automerge 0.12 answers "is anything missing below these heads" from its index, and builds the whole of a change's
+/// metadata otherwise: that was three quarters of the server's time with 50 phones.
 pub(crate) fn has_change(doc: &Automerge, hash: &ChangeHash) -> bool {
-    doc.get_change_meta_by_hash(hash).is_some()
+    match doc.get_missing_deps(std::slice::from_ref(hash)).as_slice() {
+        [] => true,
+        [missing] if missing == hash => false,
+        // Something else waits in the queue: only the change itself can tell.
+        _ => doc.get_change_meta_by_hash(hash).is_some(),
+    }
 }
 
 /// Which of `ours` the peer has, given the heads it told us: those that are among the heads or
