@@ -1,0 +1,253 @@
+//! Stories of phones and the real server over a network that fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use muster_client_core::event::Side;
+use muster_client_core::view::Durability;
+use muster_client_native::{Client, ClientConfig, EnrolmentLink, Link, LinkEnd, WebSocketCarrier};
+use muster_model::access::Role;
+use muster_model::id::CheckpointId;
+use muster_model::time::Timestamp;
+use muster_tests::demo::phone::Phone;
+use muster_tests::network::Network;
+use muster_tests::stage::Stage;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// How many attendees the stories have.
+const ATTENDEES: usize = 400;
+
+/// How long replicas may take to agree: generous, since the machine may be busy with other tests.
+const AGREE_WITHIN: Duration = Duration::from_secs(60);
+
+/// The program `muster`, which `cargo xtask test` builds beside the tests' own programs.
+fn muster() -> PathBuf {
+    let muster = Path::new(env!("CARGO_BIN_EXE_muster-phone")).with_file_name("muster");
+    assert!(muster.exists(), "{} is not there: build it with `cargo build -p muster-server`", muster.display());
+    muster
+}
+
+fn ticket(nth: usize) -> String {
+    format!("storyticket{nth}")
+}
+
+async fn stage(folder: &Path) -> Stage {
+    let stage = Stage::set(&muster(), folder, "Story").await.unwrap();
+    let mut list = String::from("Ticket code,First name,Last name,Organisation,Category,E-mail,Language,Status,Notes\n");
+    for nth in 0..ATTENDEES {
+        list.push_str(&format!("{},Guest,Number {nth},Nobody,Delegate,g{nth}@example.org,lv,paid,\n", ticket(nth)));
+    }
+    let file = folder.join("attendees.csv");
+    std::fs::write(&file, list).unwrap();
+    stage.import(&file).await.unwrap();
+    stage
+}
+
+async fn phone(stage: &Stage, folder: &Path, name: &str) -> Phone {
+    let link = stage.invite("staff", name, None).await.unwrap();
+    let network = Network::to(stage.server.address()).await.unwrap();
+    Phone::enrol(name, &folder.join(format!("{name}.db")), network, &link).await.unwrap()
+}
+
+/// Looks again whenever the phone says that something changed, until it is as it should be.
+async fn until<F: Future<Output = bool>>(client: &Client, what: &str, mut holds: impl FnMut() -> F) {
+    let mut changes = client.changes();
+    let deadline = Instant::now() + AGREE_WITHIN;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {} s: {what}", AGREE_WITHIN.as_secs());
+        // A change may come from another phone or the server alone: then look again after a moment.
+        let _ = tokio::time::timeout(Duration::from_millis(200), changes.recv()).await;
+    }
+}
+
+async fn knows_everybody(client: &Client) -> bool {
+    let last = ticket(ATTENDEES - 1);
+    let known = client.read(move |core, now| {
+        let status = core.status(now)?;
+        Ok(status.missing.is_empty() && !status.indexing && !core.search(now, &last, 1)?.is_empty())
+    });
+    known.await.unwrap()
+}
+
+async fn entrance(client: &Client) -> CheckpointId {
+    client.read(|core, now| core.checkpoints(now)).await.unwrap().first().unwrap().id
+}
+
+async fn agree(stage: &Stage, phones: &[&Phone]) -> bool {
+    let mut heads = Vec::new();
+    for phone in phones {
+        if phone.facts_here_only().await.unwrap() > 0 {
+            return false;
+        }
+        heads.push(phone.client.read(|core, now| core.heads(now)).await.unwrap());
+    }
+    let server = stage.replica().await.unwrap();
+    heads.iter().all(|heads| server.agrees_with(stage.event, Role::Staff, heads).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_cut_at_any_byte_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage(folder.path()).await;
+    let (one, other) = (phone(&stage, folder.path(), "A").await, phone(&stage, folder.path(), "B").await);
+    for phone in [&one, &other] {
+        until(&phone.client, "the event is there", || knows_everybody(&phone.client)).await;
+    }
+    let checkpoint = entrance(&one.client).await;
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut shown = Vec::new();
+    for nth in 0..ATTENDEES / 2 {
+        for (phone, nth) in [(&one, nth), (&other, nth + ATTENDEES / 2)] {
+            match rng.random_range(0..4) {
+                0 => phone.network.cut_after(rng.random_range(0..3_000)),
+                1 => phone.network.cut(),
+                _ => phone.network.heal(),
+            }
+            let result = phone.client.scan(checkpoint, &ticket(nth)).await.unwrap();
+            shown.push(result.recorded.unwrap().fact);
+        }
+    }
+    for phone in [&one, &other] {
+        phone.network.heal();
+    }
+    until(&one.client, "phones and server agree", || agree(&stage, &[&one, &other])).await;
+    let held = stage.replica().await.unwrap().facts().unwrap();
+    assert!(shown.iter().all(|fact| held.contains_key(fact)));
+    assert_eq!(held.len(), shown.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_hours_off_is_corrected_once_the_server_was_met() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage(folder.path()).await;
+    let carrier = Arc::new(WebSocketCarrier::new(&[]).unwrap());
+    let real = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let wrong_by = 3 * 60 * 60 * 1_000;
+    let config = ClientConfig {
+        clock: Arc::new(move || Timestamp::from_ms(real() + wrong_by)),
+        ..ClientConfig::new(folder.path().join("late.db"), carrier)
+    };
+    let client = Client::open(config).await.unwrap();
+    let link = stage.invite("staff", "Late", None).await.unwrap();
+    client.enrol(&EnrolmentLink::parse(&link).unwrap(), "Late").await.unwrap();
+    client.start_sync().await.unwrap();
+    until(&client, "the event is there", || knows_everybody(&client)).await;
+    let checkpoint = entrance(&client).await;
+    let before = real();
+    let result = client.scan(checkpoint, &ticket(0)).await.unwrap();
+    let after = real();
+    let card = result.card.unwrap();
+    let fact = &card.facts.first().unwrap().fact;
+    assert!(fact.at.ms() >= before + wrong_by, "the device's own clock is kept");
+    let corrected = fact.corrected_at().ms();
+    assert!((before - 2_000..=after + 2_000).contains(&corrected), "{} ms off", corrected - before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_phones_meet_over_a_carrier_of_the_host_with_no_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage(folder.path()).await;
+    let (one, other) = (phone(&stage, folder.path(), "A").await, phone(&stage, folder.path(), "B").await);
+    for phone in [&one, &other] {
+        until(&phone.client, "the event is there", || knows_everybody(&phone.client)).await;
+        phone.network.cut();
+    }
+    let checkpoint = entrance(&one.client).await;
+    let result = one.client.scan(checkpoint, &ticket(3)).await.unwrap();
+    assert_eq!(result.recorded.unwrap().durability, Durability::OnThisPhone);
+
+    let ((link_one, end_one), (link_other, end_other)) = (Link::new(), Link::new());
+    tokio::spawn(wire(end_one, end_other));
+    one.client.attach(link_one, Role::Staff, Side::Initiator).await.unwrap();
+    other.client.attach(link_other, Role::Staff, Side::Acceptor).await.unwrap();
+
+    let heard = || async {
+        let read = other.client.read(move |core, now| Ok(core.counts(now, checkpoint)?.total.admitted));
+        read.await.unwrap() == 1
+    };
+    until(&other.client, "the other phone hears of the check-in", heard).await;
+    let again = other.client.scan(checkpoint, &ticket(3)).await.unwrap();
+    assert_eq!(again.verdict.code(), "already_in");
+}
+
+/// A wire between two phones, of the host's own making.
+async fn wire(mut one: LinkEnd, mut other: LinkEnd) {
+    loop {
+        let carried = tokio::select! {
+            frame = one.to_send.recv() => match frame {
+                Some(frame) => other.deliver.send(Ok(frame)).await.is_ok(),
+                None => false,
+            },
+            frame = other.to_send.recv() => match frame {
+                Some(frame) => one.deliver.send(Ok(frame)).await.is_ok(),
+                None => false,
+            },
+        };
+        if !carried {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_admits_nobody_and_keeps_what_was_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage(folder.path()).await;
+    let name = "Full";
+    let link = stage.invite("staff", name, None).await.unwrap();
+    let tickets = folder.path().join("tickets.txt");
+    let codes: Vec<String> = (0..ATTENDEES).map(ticket).collect();
+    std::fs::write(&tickets, codes.join("\n")).unwrap();
+    let database = folder.path().join("full.db");
+    // No file of this process may grow over 1.5 MiB: what the system does on a full disk, without one. The signal that says
+    // so is ignored, so that the write fails instead.
+    let limited = format!(
+        "trap '' XFSZ; ulimit -f 3072; exec '{}' --database '{}' --link '{link}' --tickets '{}' --pace-ms 1",
+        env!("CARGO_BIN_EXE_muster-phone"),
+        database.display(),
+        tickets.display()
+    );
+    let mut child = tokio::process::Command::new("sh")
+        .args(["-c", &limited])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let output = child.stdout.take().unwrap();
+    let (shown, failed) = read_until_failures(output, 20).await;
+    child.kill().await.unwrap();
+    assert!(!shown.is_empty(), "some were admitted before the disk was full");
+    assert!(failed.iter().all(|code| code.starts_with("storage_")), "{failed:?}");
+    let store = muster_client_core::store::sqlite::SqliteStore::open(&database).unwrap();
+    let rng = Box::new(ChaCha8Rng::seed_from_u64(0));
+    let mut core = muster_client_core::Driver::open(store, rng, Timestamp::from_ms(0)).unwrap();
+    let held = core.own_facts(Timestamp::from_ms(0)).unwrap();
+    assert!(shown.iter().all(|fact| held.iter().any(|known| known.id == *fact)), "what was shown is there");
+}
+
+/// What a phone process showed, and the codes of its first `count` failures.
+async fn read_until_failures(
+    output: tokio::process::ChildStdout,
+    count: usize,
+) -> (Vec<muster_model::id::FactId>, Vec<String>) {
+    use muster_tests::crash::Said;
+    use tokio::io::AsyncBufReadExt;
+    let (mut shown, mut failed) = (Vec::new(), Vec::new());
+    let mut lines = tokio::io::BufReader::new(output).lines();
+    let reading = async {
+        while let Ok(Some(line)) = lines.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(Said::Shown { fact, .. }) => shown.extend(fact),
+                Ok(Said::Failed { code, .. }) => failed.push(code),
+                _ => {}
+            }
+            if failed.len() == count {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(AGREE_WITHIN, reading).await.expect("the disk fills up");
+    (shown, failed)
+}
