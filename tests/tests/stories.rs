@@ -1,5 +1,7 @@
 //! Stories of phones and the real server over a network that fails.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a story says what went wrong by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -35,7 +37,8 @@ fn ticket(nth: usize) -> String {
 
 async fn stage(folder: &Path) -> Stage {
     let stage = Stage::set(&muster(), folder, "Story").await.unwrap();
-    let mut list = String::from("Ticket code,First name,Last name,Organisation,Category,E-mail,Language,Status,Notes\n");
+    let mut list =
+        String::from("Ticket code,First name,Last name,Organisation,Category,E-mail,Language,Status,Notes\n");
     for nth in 0..ATTENDEES {
         list.push_str(&format!("{},Guest,Number {nth},Nobody,Delegate,g{nth}@example.org,lv,paid,\n", ticket(nth)));
     }
@@ -112,7 +115,8 @@ async fn a_network_cut_at_any_byte_loses_nothing() {
     for phone in [&one, &other] {
         phone.network.heal();
     }
-    until(&one.client, "phones and server agree", || agree(&stage, &[&one, &other])).await;
+    let both = [&one, &other];
+    until(&one.client, "phones and server agree", || agree(&stage, &both)).await;
     let held = stage.replica().await.unwrap().facts().unwrap();
     assert!(shown.iter().all(|fact| held.contains_key(fact)));
     assert_eq!(held.len(), shown.len());
