@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use crate::error::Error;
 use crate::setup;
-use crate::workspace::{Workspace, become_program};
+use crate::workspace::{Profile, Workspace, become_program};
 
 /// How often, and drawn from where.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     setup::run()?;
     let workspace = Workspace::find()?;
-    let [server, crash] = workspace.build_release([("muster-server", "muster"), ("muster-tests", "muster-crash")])?;
+    // The crash test starts phones too: they lie beside it.
+    let binaries = [("muster-server", "muster"), ("muster-tests", "muster-crash"), ("muster-tests", "muster-phone")];
+    let [server, crash, _] = workspace.build(Profile::Release, binaries)?;
     let mut command = Command::new(crash);
     command.arg("--server").arg(server);
     command.args(["--times", &args.times.to_string(), "--seed", &args.seed.to_string()]);

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use crate::error::Error;
 use crate::setup;
-use crate::workspace::{Workspace, become_program, run as run_program};
+use crate::workspace::{Profile, Workspace, become_program, run as run_program};
 
 /// What the demo plays.
 #[derive(Debug, Default, clap::Args)]
@@ -40,19 +40,20 @@ impl Args {
 /// When setup or the build fails.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     setup::run()?;
-    become_program(&mut built(&Workspace::find()?, args)?)
+    become_program(&mut built(&Workspace::find()?, Profile::Release, args)?)
 }
 
-/// Builds and runs the check to its end.
+/// Builds and runs the check to its end, with the binaries that the tests have built already: a release build would take
+/// as long again as all the tests.
 ///
 /// # Errors
 /// When the build or the check fails.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), Error> {
-    run_program(&mut built(workspace, &Args::check_on_sample())?)
+    run_program(&mut built(workspace, Profile::Dev, &Args::check_on_sample())?)
 }
 
-fn built(workspace: &Workspace, args: &Args) -> Result<Command, Error> {
-    let [server, demo] = workspace.build_release([("muster-server", "muster"), ("muster-tests", "muster-demo")])?;
+fn built(workspace: &Workspace, profile: Profile, args: &Args) -> Result<Command, Error> {
+    let [server, demo] = workspace.build(profile, [("muster-server", "muster"), ("muster-tests", "muster-demo")])?;
     Ok(command(workspace, args, &server, &demo))
 }
 

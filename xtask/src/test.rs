@@ -15,7 +15,7 @@ use crate::workspace::{Workspace, run as run_program};
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo, which needs a release build
+    /// Leave out the demo
     #[arg(long)]
     fast: bool,
 }

@@ -19,6 +19,15 @@ pub(crate) struct Workspace {
     target: PathBuf,
 }
 
+/// How binaries are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As the tests are: quick to build once they are.
+    Dev,
+    /// As they are shipped.
+    Release,
+}
+
 impl Workspace {
     /// Finds the workspace that xtask was built from, with the target directory that cargo uses now
     /// (`CARGO_TARGET_DIR` and cargo's configuration included).
@@ -45,17 +54,25 @@ impl Workspace {
         command
     }
 
-    /// Builds release binaries, given as `(package, binary)`, and returns their paths in the same order.
+    /// Builds binaries, given as `(package, binary)`, and returns their paths in the same order.
     ///
     /// # Errors
     /// [`Error::Failed`] when the build fails, [`Error::Start`] when there is no cargo.
-    pub(crate) fn build_release<const N: usize>(&self, binaries: [(&str, &str); N]) -> Result<[PathBuf; N], Error> {
-        let mut command = self.cargo(["build", "--release"]);
+    pub(crate) fn build<const N: usize>(
+        &self,
+        profile: Profile,
+        binaries: [(&str, &str); N],
+    ) -> Result<[PathBuf; N], Error> {
+        let (name, folder) = match profile {
+            Profile::Dev => ("dev", "debug"),
+            Profile::Release => ("release", "release"),
+        };
+        let mut command = self.cargo(["build", "--profile", name]);
         for (package, binary) in binaries {
             command.args(["--package", package, "--bin", binary]);
         }
         run(&mut command)?;
-        let folder = self.target.join("release");
+        let folder = self.target.join(folder);
         Ok(binaries.map(|(_, binary)| folder.join(format!("{binary}{}", env::consts::EXE_SUFFIX))))
     }
 }
