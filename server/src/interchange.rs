@@ -23,14 +23,19 @@ mod error;
 pub mod export;
 mod guid;
 mod json;
+mod logistics;
 mod note;
 pub mod plan;
+mod presenters;
 mod pretix;
+mod rooms;
 mod schedule;
+mod table;
 mod text;
 
 pub use detect::detect;
 pub use error::{ExportError, ImportError};
+pub use logistics::Logistics;
 pub use note::{ImportNote, ImportNotes, MAX_NOTES};
 
 /// A format that can be imported.
@@ -46,11 +51,22 @@ pub enum Format {
     /// Resources of the pretix API as JSON: orders, items, questions, check-in lists, the event; one or many, paged or
     /// not, one after the other.
     PretixOrders,
+    /// Muster's own list of rooms as CSV: `samples/README.md` has its columns.
+    RoomsCsv,
+    /// Muster's own list of presenters' logistics as CSV: `samples/README.md` has its columns.
+    PresentersCsv,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 4] = [Self::ScheduleXml, Self::ScheduleJson, Self::AttendeesCsv, Self::PretixOrders];
+    pub const ALL: [Self; 6] = [
+        Self::ScheduleXml,
+        Self::ScheduleJson,
+        Self::AttendeesCsv,
+        Self::PretixOrders,
+        Self::RoomsCsv,
+        Self::PresentersCsv,
+    ];
 
     /// The name in the API and on the command line.
     #[must_use]
@@ -60,6 +76,8 @@ impl Format {
             Self::ScheduleJson => "schedule_json",
             Self::AttendeesCsv => "attendees_csv",
             Self::PretixOrders => "pretix_orders",
+            Self::RoomsCsv => "rooms_csv",
+            Self::PresentersCsv => "presenters_csv",
         }
     }
 
@@ -71,6 +89,8 @@ impl Format {
             Self::ScheduleJson => "a schedule.json",
             Self::AttendeesCsv => "a list of attendees (CSV)",
             Self::PretixOrders => "JSON of the pretix API",
+            Self::RoomsCsv => "a list of rooms (CSV)",
+            Self::PresentersCsv => "a list of presenters (CSV)",
         }
     }
 }
@@ -80,7 +100,7 @@ impl Format {
 pub struct ReadLimits {
     /// The most bytes of a file.
     pub bytes: usize,
-    /// The most sessions of a schedule.
+    /// The most sessions of a schedule, rooms or presenters of a list.
     pub sessions: usize,
     /// The most attendees (rows, ticket positions).
     pub attendees: usize,
@@ -137,6 +157,10 @@ pub struct Draft {
     pub attendees: BTreeMap<AttendeeId, Attendee>,
     /// How to reach the attendees.
     pub contacts: BTreeMap<AttendeeId, Contact>,
+    /// The presenters' logistics.
+    pub logistics: BTreeMap<PresenterId, Logistics>,
+    /// The records that go by a number or a name rather than by an id.
+    pub rows: Rows,
     /// Fields of records that this source never speaks about, by collection: a list without a column for notes does not
     /// take notes away.
     pub silent: BTreeSet<(&'static str, &'static str)>,
@@ -148,6 +172,17 @@ pub struct Draft {
     pub counts: Counts,
     /// What was skipped or assumed.
     pub notes: ImportNotes,
+}
+
+/// Records of a list that knows no ids: the rows they stand in, by the ids they get if nobody in the event is meant.
+///
+/// Which record of the event a row means, by its number or name, is found when the import is planned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Rooms, which go by their name.
+    pub rooms: BTreeMap<RoomId, u64>,
+    /// Presenters, who go by their number in the schedule, else by their name.
+    pub presenters: BTreeMap<PresenterId, u64>,
 }
 
 /// What was counted while reading.
@@ -209,5 +244,7 @@ pub fn read(format: Format, bytes: &[u8], context: &ReadContext) -> Result<Draft
         Format::ScheduleJson => schedule::json::read(bytes, context),
         Format::AttendeesCsv => attendees::read(bytes, context),
         Format::PretixOrders => pretix::read(bytes, context),
+        Format::RoomsCsv => rooms::read(bytes, context),
+        Format::PresentersCsv => presenters::read(bytes, context),
     }
 }

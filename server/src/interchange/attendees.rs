@@ -6,7 +6,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use csv::{ByteRecord, ReaderBuilder, StringRecord};
+use csv::StringRecord;
 use muster_model::attendee::Contact;
 use muster_model::id::{AttendeeId, RecordId};
 use muster_model::ticket::TicketHash;
@@ -15,7 +15,8 @@ use self::columns::Headings;
 use self::status::registration_of;
 use super::error::ImportError;
 use super::note::ImportNotes;
-use super::text::{clean, decode_list, excerpt, refuse_control_characters};
+use super::table::{head, open, records};
+use super::text::{clean, excerpt};
 use super::{Draft, ReadContext};
 
 mod columns;
@@ -29,29 +30,15 @@ const MAX_EXTRA_CHARS: usize = 2_000;
 
 /// Whether a file may be a list of attendees: its first line has headings that are known, or columns at all.
 pub(crate) fn looks_like_list(bytes: &[u8]) -> bool {
-    let head = bytes.get(..64 * 1024).unwrap_or(bytes);
-    let line_end = head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len());
-    let head = if super::text::byte_order_mark(head).0.is_some() { head } else { head.get(..line_end).unwrap_or(head) };
-    let Ok((text, _)) = decode_list(head, "UTC") else { return false };
-    let first = text.lines().next().unwrap_or_default();
-    let Some(record) = records(first, separator_of(first)).into_records().next().and_then(Result::ok) else {
-        return false;
-    };
-    record.len() >= 2 && (columns::recognise(&record).is_ok() || columns::is_indico_import(&record))
+    head(bytes).is_some_and(|record| {
+        record.len() >= 2 && (columns::recognise(&record).is_ok() || columns::is_indico_import(&record))
+    })
 }
 
 /// Reads a list of attendees.
 pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportError> {
-    let (text, assumed) = decode_list(bytes, context.time_zone.name())?;
-    refuse_control_characters(&text)?;
     let mut notes = ImportNotes::default();
-    if let Some(encoding) = assumed {
-        let detail = format!("the file is not UTF-8: it was read as {encoding}; check the names with accents");
-        notes.add("encoding_assumed", "file", detail);
-    }
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let separator = separator_of(first);
-    bound(&text, separator, context.limits.attendees)?;
+    let (text, separator) = open(bytes, context, context.limits.attendees, &mut notes)?;
     let mut reader = records(&text, separator);
     let mut rows = reader.records();
     let head = rows.next().and_then(Result::ok).ok_or(ImportError::Empty)?;
@@ -71,37 +58,6 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         }
     }
     Ok(list.into_draft(&headings))
-}
-
-fn records(text: &str, separator: u8) -> csv::Reader<&[u8]> {
-    ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes())
-}
-
-/// Counts the rows before any is kept: a list that is too long must not cost memory.
-fn bound(text: &str, separator: u8, limit: usize) -> Result<(), ImportError> {
-    let mut reader = records(text, separator);
-    let mut row = ByteRecord::new();
-    // The heading is not counted.
-    for _ in 0..=limit {
-        if !reader.read_byte_record(&mut row).unwrap_or(false) {
-            return Ok(());
-        }
-    }
-    if reader.read_byte_record(&mut row).unwrap_or(false) {
-        return Err(ImportError::TooLarge { what: "rows", limit: u64::try_from(limit).unwrap_or(u64::MAX) });
-    }
-    Ok(())
-}
-
-/// The separator: the one of comma, semicolon and tab that divides the first line most, outside quotes.
-fn separator_of(line: &str) -> u8 {
-    let count = |separator: u8| {
-        let mut record = ByteRecord::new();
-        let mut reader = records(line, separator);
-        let read = reader.read_byte_record(&mut record).unwrap_or(false);
-        if read { record.len() } else { 0 }
-    };
-    [b',', b';', b'\t'].into_iter().rev().max_by_key(|&separator| count(separator)).unwrap_or(b',')
 }
 
 struct List<'a> {

@@ -29,7 +29,19 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
             }
         }
         Sight::Binary(_) => None,
-        Sight::Lines => super::attendees::looks_like_list(bytes).then_some(Format::AttendeesCsv),
+        Sight::Lines => {
+            own_list(bytes).or_else(|| super::attendees::looks_like_list(bytes).then_some(Format::AttendeesCsv))
+        }
+    }
+}
+
+/// Which of Muster's own lists a file is by its headings, even if a column is missing.
+fn own_list(bytes: &[u8]) -> Option<Format> {
+    let headings = super::table::head(bytes)?;
+    if super::presenters::looks_like_list(&headings) {
+        Some(Format::PresentersCsv)
+    } else {
+        super::rooms::looks_like_list(&headings).then_some(Format::RoomsCsv)
     }
 }
 
@@ -61,9 +73,11 @@ pub(crate) fn refuse_other(expected: Format, bytes: &[u8]) -> Result<(), ImportE
         (Format::ScheduleXml, Sight::Xml { root }) => {
             wrong(format!("XML with the root element {}", super::text::excerpt(&root)), "its root must be schedule")
         }
-        (Format::ScheduleJson | Format::PretixOrders, Sight::Json { .. }) | (Format::AttendeesCsv, Sight::Lines) => {
-            Ok(())
-        }
+        (Format::ScheduleJson | Format::PretixOrders, Sight::Json { .. }) => Ok(()),
+        (Format::AttendeesCsv | Format::RoomsCsv | Format::PresentersCsv, Sight::Lines) => match own_list(bytes) {
+            Some(own) if own != expected => wrong(own.describe().to_owned(), "import it as the format it is"),
+            _ => Ok(()),
+        },
         (_, Sight::Xml { .. }) => wrong("XML".to_owned(), "import it as the format it is"),
         (_, Sight::Json { .. }) => wrong("JSON".to_owned(), "import it as the format it is"),
         (_, Sight::Lines) => wrong("plain text or a list".to_owned(), "import it as the format it is"),

@@ -12,9 +12,11 @@
 //! | first seen | record there | the documents' value; the source's where the documents say nothing |
 //! | any | record deleted | stays deleted, and a note `kept_deleted` |
 //!
-//! What a complete source no longer names becomes cancelled if it is a session, and stays as it is otherwise.
+//! What a complete source no longer names becomes cancelled if it is a session, and stays as it is otherwise. A part of a
+//! presenter's logistics that the presenter's row no longer says is removed, unless it was edited here.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use automerge::ReadDoc;
 use automerge::transaction::Transactable;
@@ -29,11 +31,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::ImportError;
-use super::{Draft, ImportNotes};
+use super::{Draft, ImportNotes, Logistics, Rows};
 
+mod logistics;
+mod matching;
 mod merge;
 mod place;
 
+pub use logistics::LogisticsWrite;
+pub use matching::presenters;
 use merge::{Merged, Side, merge_fields, merge_records};
 use place::Shards;
 
@@ -86,6 +92,8 @@ pub struct Current {
     pub attendees: BTreeMap<AttendeeId, Placed>,
     /// How to reach them.
     pub contacts: BTreeMap<AttendeeId, Contact>,
+    /// The logistics of the presenters whom [`presenters`] names; nobody else's are looked at.
+    pub logistics: BTreeMap<PresenterId, Logistics>,
 }
 
 /// A record to be written.
@@ -107,6 +115,8 @@ pub enum RecordWrite {
     Attendee(AttendeeId, Attendee),
     /// How to reach an attendee.
     Contact(AttendeeId, Contact),
+    /// A part of a presenter's logistics.
+    Logistics(LogisticsWrite),
 }
 
 impl RecordWrite {
@@ -127,6 +137,7 @@ impl RecordWrite {
             Self::Presenter(id, presenter) => record::put(doc, id, presenter),
             Self::Attendee(id, attendee) => record::put(doc, id, attendee),
             Self::Contact(id, contact) => record::put(doc, id, contact),
+            Self::Logistics(part) => part.apply(doc),
         }
     }
 }
@@ -136,7 +147,7 @@ impl RecordWrite {
 pub struct Tally {
     /// Records that are new.
     pub created: u64,
-    /// Records with fields that changed.
+    /// Records with fields that changed, and parts of logistics that were removed because the source took them back.
     pub changed: u64,
     /// Records in which nothing changed.
     pub unchanged: u64,
@@ -183,10 +194,18 @@ pub struct ImportPlan {
 /// # Errors
 /// [`ImportError::EventFull`] if there are more attendees than an event can hold.
 pub fn plan(draft: &Draft, current: &Current, base: &Base) -> Result<ImportPlan, ImportError> {
+    let resolved;
+    let draft = if draft.rows == Rows::default() {
+        draft
+    } else {
+        resolved = matching::resolve(draft, current, base);
+        &resolved
+    };
     let mut planner = Planner::new(draft, base);
     planner.program(current);
     let mut event = planner.event(current);
     planner.attendees(current, &mut event)?;
+    planner.logistics(current);
     if event != current.event {
         planner.write(DocRef::whole(DocKind::Event), RecordWrite::Event(Box::new(event)));
     }
@@ -219,16 +238,29 @@ impl<'a> Planner<'a> {
     where
         T: Record + Default + Clone + PartialEq + 'a,
     {
+        self.merge_as(T::COLLECTION, said, there)
+    }
+
+    /// The same under another name for the collection and with keys that are unique beyond one document.
+    fn merge_as<K, T>(
+        &mut self,
+        collection: &'static str,
+        said: &BTreeMap<K, T>,
+        there: impl Fn(&K) -> Option<&'a T>,
+    ) -> Vec<(K, T)>
+    where
+        K: Display + Ord + Clone,
+        T: Record + Default + Clone + PartialEq + 'a,
+    {
         let none = BTreeMap::new();
-        let base = self.base.collection(T::COLLECTION).unwrap_or(&none);
-        let side = Side { draft: self.draft, base };
+        let base = self.base.collection(collection).unwrap_or(&none);
+        let side = Side { draft: self.draft, collection, base };
         let Merged { records, new_base, tally } = merge_records(&side, said, there, &mut self.plan.report.notes);
         if !new_base.is_empty() {
-            let collection = self.plan.new_base.collections.entry(T::COLLECTION.to_owned()).or_default();
-            collection.extend(new_base);
+            self.plan.new_base.collections.entry(collection.to_owned()).or_default().extend(new_base);
         }
         if tally != Tally::default() {
-            self.plan.report.collections.insert(T::COLLECTION.to_owned(), tally);
+            self.plan.report.collections.insert(collection.to_owned(), tally);
         }
         records
     }

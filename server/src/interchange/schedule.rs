@@ -23,8 +23,8 @@ pub(crate) mod supplement;
 mod times;
 pub(crate) mod xml;
 
-pub(crate) use times::instant;
 use times::{clock_minutes, duration_minutes};
+pub(crate) use times::{day_start, instant};
 
 /// The id of what a file knows under a globally unique id: the one it carries, if Muster made it.
 pub(crate) fn id_of_guid<I: RecordId>(event: EventId, guid: &str) -> I {

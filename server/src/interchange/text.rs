@@ -1,6 +1,8 @@
 //! Bytes to texts: encodings, control characters, lengths.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1257};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::error::ImportError;
 
@@ -92,6 +94,17 @@ pub(crate) fn clean(text: &str) -> String {
     kept.trim().to_owned()
 }
 
+/// What two spellings of one name have in common: neither case nor white space tells names apart.
+pub(crate) fn same_name(name: &str) -> String {
+    let composed = name.nfkc().collect::<String>().to_lowercase();
+    composed.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What is left of a name where accents get lost.
+pub(crate) fn folded_name(name: &str) -> String {
+    same_name(name).nfkd().filter(|&character| !is_combining_mark(character)).collect()
+}
+
 /// What is shown of a text from a file in an error: short and on one line.
 pub(crate) fn excerpt(text: &str) -> String {
     let short: String = text.chars().filter(|character| !character.is_control()).take(40).collect();
@@ -119,6 +132,13 @@ mod tests {
         let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("nāme".encode_utf16().flat_map(u16::to_le_bytes)).collect();
         assert_eq!(decode_list(&utf16, "UTC").unwrap().0, "nāme");
         assert!(decode_list(&utf16[..5], "UTC").is_err());
+    }
+
+    #[test]
+    fn names_are_compared_without_case_and_space_and_if_need_be_without_accents() {
+        assert_eq!(same_name("  LIELĀ \u{a0} Zāle"), same_name("Liela\u{304} zāle"));
+        assert_ne!(same_name("Lielā zāle"), same_name("Liela zale"));
+        assert_eq!(folded_name("Lielā zāle"), "liela zale");
     }
 
     #[test]

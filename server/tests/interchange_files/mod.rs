@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use muster_model::document::{DocRef, Part};
 use muster_model::id::EventId;
 use muster_model::time::TimeZone;
 use muster_server::interchange::plan::{Base, Current, Placed, RecordWrite, plan};
@@ -26,8 +27,12 @@ pub(crate) fn context(zone: &str) -> ReadContext {
 }
 
 /// The documents after a plan, by taking its writes over.
-pub(crate) fn applied(mut current: Current, writes: impl IntoIterator<Item = (u16, RecordWrite)>) -> Current {
-    for (shard, write) in writes {
+pub(crate) fn applied(mut current: Current, writes: impl IntoIterator<Item = (DocRef, RecordWrite)>) -> Current {
+    for (document, write) in writes {
+        let shard = match document.part {
+            Part::Shard(shard) => shard,
+            _ => 0,
+        };
         match write {
             RecordWrite::Event(event) => current.event = *event,
             RecordWrite::Checkpoint(id, checkpoint) => drop(current.checkpoints.insert(id, checkpoint)),
@@ -37,6 +42,10 @@ pub(crate) fn applied(mut current: Current, writes: impl IntoIterator<Item = (u1
             RecordWrite::Presenter(id, presenter) => drop(current.presenters.insert(id, presenter)),
             RecordWrite::Attendee(id, attendee) => drop(current.attendees.insert(id, Placed { shard, attendee })),
             RecordWrite::Contact(id, contact) => drop(current.contacts.insert(id, contact)),
+            RecordWrite::Logistics(part) => match document.part {
+                Part::Presenter(id) => part.apply_to(current.logistics.entry(id).or_default()),
+                _ => panic!("logistics in {document}"),
+            },
         }
     }
     current
@@ -46,12 +55,7 @@ pub(crate) fn applied(mut current: Current, writes: impl IntoIterator<Item = (u1
 pub(crate) fn import(draft: &Draft, current: Current, base: &Base) -> (Current, Base, usize) {
     let plan = plan(draft, &current, base).unwrap();
     let count = plan.writes.values().map(Vec::len).sum();
-    let writes = plan.writes.into_iter().flat_map(|(document, writes)| {
-        let shard = match document.part {
-            muster_model::document::Part::Shard(shard) => shard,
-            _ => 0,
-        };
-        writes.into_iter().map(move |write| (shard, write))
-    });
+    let writes = plan.writes.into_iter();
+    let writes = writes.flat_map(|(document, writes)| writes.into_iter().map(move |write| (document, write)));
     (applied(current, writes), plan.new_base, count)
 }

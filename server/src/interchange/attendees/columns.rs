@@ -6,6 +6,7 @@ use csv::StringRecord;
 
 use super::super::error::ImportError;
 use super::super::note::ImportNotes;
+use super::super::table::plain;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,10 +222,6 @@ pub(crate) struct Headings {
     columns: Vec<Option<(Column, usize)>>,
     headings: Vec<String>,
     orders: bool,
-}
-
-fn plain(heading: &str) -> String {
-    heading.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Tells what the columns hold from a list's headings.

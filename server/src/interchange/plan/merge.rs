@@ -1,6 +1,7 @@
 //! The three-way merge of fields and records.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use muster_model::record::Record;
 use serde::Serialize;
@@ -14,14 +15,16 @@ use super::{Fields, Tally};
 pub(crate) struct Side<'a> {
     /// What it says now.
     pub(crate) draft: &'a Draft,
+    /// The collection, as the report and the base call it.
+    pub(crate) collection: &'static str,
     /// What it said last time, of this collection.
     pub(crate) base: &'a BTreeMap<String, Fields>,
 }
 
 /// What a merge of a collection comes to.
-pub(crate) struct Merged<T: Record> {
+pub(crate) struct Merged<K, T> {
     /// The records to write.
-    pub(crate) records: Vec<(T::Key, T)>,
+    pub(crate) records: Vec<(K, T)>,
     /// What the source said of each, for next time.
     pub(crate) new_base: BTreeMap<String, Fields>,
     /// What became of them.
@@ -36,13 +39,14 @@ fn fields_of<T: Serialize>(record: &T) -> Fields {
 }
 
 /// Merges what the source says of a collection's records with the documents'.
-pub(crate) fn merge_records<'a, T>(
+pub(crate) fn merge_records<'a, K, T>(
     side: &Side<'_>,
-    said: &BTreeMap<T::Key, T>,
-    there: impl Fn(&T::Key) -> Option<&'a T>,
+    said: &BTreeMap<K, T>,
+    there: impl Fn(&K) -> Option<&'a T>,
     notes: &mut ImportNotes,
-) -> Merged<T>
+) -> Merged<K, T>
 where
+    K: Display + Ord + Clone,
     T: Record + Default + Clone + PartialEq + 'a,
 {
     let blank = fields_of(&T::default());
@@ -50,7 +54,7 @@ where
     for (key, record) in said {
         let name = key.to_string();
         let base = side.base.get(&name);
-        let spoken = spoken(side.draft, T::COLLECTION, fields_of(record), base);
+        let spoken = spoken(side.draft, side.collection, fields_of(record), base);
         match (there(key), base) {
             (None, None) => {
                 merged.tally.created += 1;
@@ -58,13 +62,13 @@ where
             }
             (None, Some(_)) => {
                 merged.tally.unchanged += 1;
-                let place = format!("{} {name}", T::COLLECTION);
+                let place = format!("{} {name}", side.collection);
                 notes.add("kept_deleted", place, "it was deleted here and is not brought back");
             }
             (Some(current), base) => {
                 let result: Option<T> = merge_fields(&spoken, current, base, |field| {
                     merged.tally.kept_edits += 1;
-                    let place = format!("{} {name}, {field}", T::COLLECTION);
+                    let place = format!("{} {name}, {field}", side.collection);
                     notes.add("kept_edit", place, "the coordinator's value was kept");
                 });
                 match result.filter(|result| result != current) {
@@ -87,6 +91,12 @@ where
         merged.new_base.insert(name, remembered);
     }
     merged
+}
+
+/// A record's fields that say something.
+pub(crate) fn said_fields<T: Serialize + Default>(record: &T) -> Fields {
+    let blank = fields_of(&T::default());
+    fields_of(record).into_iter().filter(|(field, value)| blank.get(field) != Some(value)).collect()
 }
 
 /// The fields that the source speaks about: not those it is silent on, nor its guesses where it once knew.
