@@ -119,7 +119,12 @@ async fn read(app: &App, event: EventId, format: Format, bytes: Bytes) -> Result
 /// Merges the draft with what is there and writes it; `None` if somebody edited what was to be written meanwhile.
 async fn merge(app: &App, event: EventId, source: &str, draft: Arc<Draft>) -> Result<Option<ImportReport>, ApiError> {
     let base = bases::load(&app.storage, event, source.to_owned()).await?;
-    let (current, states) = records::current(&app.documents, event).await?;
+    let (mut current, mut states) = records::current(&app.documents, event).await?;
+    for presenter in plan::presenters(&draft, &current, &base) {
+        let (logistics, heads) = records::logistics(&app.documents, event, presenter).await?;
+        states.insert(DocRef::presenter(presenter), heads);
+        current.logistics.insert(presenter, logistics);
+    }
     let planning = tokio::task::spawn_blocking(move || {
         let plan = plan::plan(&draft, &current, &base)?;
         Ok::<_, ImportError>((plan, base))

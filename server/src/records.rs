@@ -8,14 +8,14 @@ use muster_model::checkpoint::Checkpoint;
 use muster_model::document::{DocKind, DocRef};
 use muster_model::event::{Event, OnlyKey};
 use muster_model::fact::{self, Fact};
-use muster_model::id::{AttendeeId, EventId};
+use muster_model::id::{AttendeeId, EventId, PresenterId};
 use muster_model::program::{PresenterProfile, Room, Session, Track};
 use muster_model::record::{self, Record, RecordError};
 
 use crate::documents::Documents;
 use crate::error::ApiError;
-use crate::interchange::Programme;
 use crate::interchange::plan::{Current, Placed};
+use crate::interchange::{Logistics, Programme};
 
 /// The state of a document that something was read from.
 pub(crate) type Heads = Vec<ChangeHash>;
@@ -119,7 +119,17 @@ pub(crate) async fn facts(
     Ok((facts, unreadable))
 }
 
-/// All that an import can change, and the state of each document it was read from.
+/// A presenter's logistics.
+pub(crate) async fn logistics(
+    documents: &Documents,
+    id: EventId,
+    presenter: PresenterId,
+) -> Result<(Logistics, Heads), ApiError> {
+    let read = |doc: &Automerge| Ok((Logistics::read(doc)?, doc.get_heads()));
+    documents.read(id, DocRef::presenter(presenter), read).await
+}
+
+/// All that an import can change but presenters' logistics, and the state of each document it was read from.
 pub(crate) async fn current(
     documents: &Documents,
     id: EventId,
@@ -140,5 +150,6 @@ pub(crate) async fn current(
         states.insert(document, heads);
         contacts.extend(found);
     }
-    Ok((Current { event, checkpoints, rooms, tracks, sessions, presenters, attendees, contacts }, states))
+    let logistics = BTreeMap::new();
+    Ok((Current { event, checkpoints, rooms, tracks, sessions, presenters, attendees, contacts, logistics }, states))
 }

@@ -196,6 +196,51 @@ async fn wire(mut one: LinkEnd, mut other: LinkEnd) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_presenter_holds_their_own_logistics_and_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::set(&muster(), folder.path(), "Story").await.unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
+    for file in ["conference.xml", "rooms.csv", "presenters.csv"] {
+        stage.import(&samples.join(file)).await.unwrap();
+    }
+    let staff = phone(&stage, folder.path(), "Staff").await;
+    let known = || async {
+        let arrivals = staff.client.read(|core, now| core.arrivals(now)).await.unwrap();
+        arrivals.len() == 44
+    };
+    until(&staff.client, "the programme is there", known).await;
+    let arrivals = staff.client.read(|core, now| core.arrivals(now)).await.unwrap();
+    let with_hotel = |name: &str| name == "Mārtiņš Grāvītis";
+    let presenter = arrivals.iter().find(|one| one.profile.as_ref().is_some_and(|of| with_hotel(&of.name))).unwrap();
+    let id = presenter.presenter.to_string();
+
+    let link = stage.invite("presenter", "Mine", Some(&id)).await.unwrap();
+    let network = Network::to(stage.server.address()).await.unwrap();
+    let mine = Phone::enrol("Mine", &folder.path().join("mine.db"), network, &link).await.unwrap();
+    let paid = || async {
+        let logistics = mine.client.read(|core, now| core.my_logistics(now)).await.unwrap();
+        logistics.honorarium.is_some_and(|honorarium| honorarium.amount_cents == 35_000)
+    };
+    until(&mine.client, "the honorarium is there", paid).await;
+    let held = mine.client.read(|core, now| core.heads(now)).await.unwrap();
+    let own = Role::Presenter(presenter.presenter);
+    assert!(held.keys().all(|document| own.access(document).may_read()), "{held:?}");
+    assert!(held.keys().all(|document| !document.to_string().starts_with("roster")), "{held:?}");
+    let staff_holds = staff.client.read(|core, now| core.heads(now)).await.unwrap();
+    assert!(staff_holds.keys().all(|document| !document.to_string().starts_with("presenter")), "{staff_holds:?}");
+
+    mine.network.cut();
+    let arrived = mine.client.arrive(presenter.presenter).await.unwrap();
+    assert_eq!(arrived.durability, Durability::OnThisPhone);
+    mine.network.heal();
+    let seen = || async {
+        let arrivals = staff.client.read(|core, now| core.arrivals(now)).await.unwrap();
+        arrivals.iter().any(|one| one.arrival.as_ref().is_some_and(|fact| fact.id == arrived.fact))
+    };
+    until(&staff.client, "staff see that the presenter is here", seen).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_admits_nobody_and_keeps_what_was_shown() {
     let folder = tempfile::tempdir().unwrap();
     let stage = stage(folder.path()).await;

@@ -118,6 +118,8 @@ pub(crate) const fn format_name(format: Format) -> &'static str {
         Format::ScheduleJson => "schedule-json",
         Format::AttendeesCsv => "attendees-csv",
         Format::PretixOrders => "pretix",
+        Format::RoomsCsv => "rooms-csv",
+        Format::PresentersCsv => "presenters-csv",
     }
 }
 

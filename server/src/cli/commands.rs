@@ -39,7 +39,7 @@ pub(super) enum EventCommand {
         /// The files
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// auto, schedule-xml, schedule-json, attendees-csv or pretix
+        /// auto, schedule-xml, schedule-json, attendees-csv, pretix, rooms-csv or presenters-csv
         #[arg(long, default_value = "auto")]
         format: String,
         /// Which of the event's sources the files are from [default: the format]

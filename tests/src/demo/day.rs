@@ -165,6 +165,13 @@ async fn set_up(options: &Options, folder: &Path, screen: &Screen) -> Result<Fie
         stage.import(file).await?;
         screen.say(&format!("   imported {}", file.file_name().unwrap_or_default().to_string_lossy()));
     }
+    // What a schedule cannot say stands in lists beside it, if somebody has made them.
+    for list in ["rooms.csv", "presenters.csv"].map(|name| options.schedule.with_file_name(name)) {
+        if list.is_file() {
+            stage.import(&list).await?;
+            screen.say(&format!("   imported {}", list.file_name().unwrap_or_default().to_string_lossy()));
+        }
+    }
     screen.stage(&format!("{} phones enrol", options.phones));
     let mut phones = Vec::new();
     for number in 0..options.phones {
