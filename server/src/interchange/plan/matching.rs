@@ -315,3 +315,6 @@ impl Way {
         matches!(self, Self::SaidName | Self::Name | Self::FoldedName)
     }
 }
+
+#[cfg(test)]
+mod tests;

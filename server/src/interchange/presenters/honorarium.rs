@@ -36,7 +36,8 @@ impl RowReader<'_> {
         };
         let currency = self.text(CURRENCY).to_uppercase();
         let is_code = currency.len() == 3 && currency.bytes().all(|letter| letter.is_ascii_uppercase());
-        if !(is_code || currency.is_empty() && amount_cents == 0) {
+        let is_needless = currency.is_empty() && amount_cents == 0;
+        if !is_code && !is_needless {
             return Err(BadCell { column: CURRENCY.heading, expected: "a code of three letters such as EUR" });
         }
         Ok(Some(Honorarium { amount_cents, currency, state, ..Honorarium::default() }))
