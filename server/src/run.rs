@@ -12,6 +12,9 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::router::router;
 use crate::serve::serve;
 
+/// Files that are open beside connections: the database, its log, the listener, a backup.
+const OTHER_FILES: u64 = 64;
+
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -83,6 +86,7 @@ pub async fn launch(
     let opened = open(config, Some(listening)).await?;
     let routes = router(&opened.app);
     opened.data.announce(listening)?;
+    raise_open_files(opened.app.config.http.max_connections);
     tracing::info!(%listening, data = %opened.data.path().display(), "muster is ready");
     let (stop, stopping) = watch::channel(false);
     let stopper = async {
@@ -94,4 +98,19 @@ pub async fn launch(
     tokio::join!(serve(listener, routes, &opened.app.config.http, stopping), stopper);
     opened.close().await;
     Ok(())
+}
+
+/// Lets the process have a file for each connection: many systems give 1,024 to whoever does not ask, and ten thousand
+/// phones are ten thousand sockets.
+fn raise_open_files(max_connections: usize) {
+    let wanted = u64::try_from(max_connections).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(allowed) if allowed >= wanted => {}
+        Ok(allowed) => tracing::warn!(
+            allowed,
+            wanted,
+            "the system allows fewer open files than http.max_connections needs: raise the limit (ulimit -Hn)"
+        ),
+        Err(error) => tracing::warn!(%error, "the number of open files could not be raised"),
+    }
 }

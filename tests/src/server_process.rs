@@ -92,6 +92,12 @@ impl ServerProcess {
         &self.data
     }
 
+    /// The number of its process, while it runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// The memory it holds now, in bytes, where the system says (`/proc`).
     #[must_use]
     pub fn memory_bytes(&self) -> Option<u64> {

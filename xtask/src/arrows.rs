@@ -22,13 +22,14 @@ enum May {
     ReachAll,
 }
 
-const ARROWS: [(&str, May); 7] = [
+const ARROWS: [(&str, May); 8] = [
     ("muster-model", May::Reach(&[], &[])),
     ("muster-protocol", May::Reach(&[], &[])),
     ("muster-client-core", May::Reach(&["muster-model", "muster-protocol"], &[])),
     ("muster-client-native", May::Reach(&["muster-client-core"], &[])),
     ("muster-server", May::Reach(&["muster-model", "muster-protocol"], &["muster-client-core"])),
     ("muster-tests", May::ReachAll),
+    ("muster-bench", May::ReachAll),
     ("xtask", May::Reach(&[], &[])),
 ];
 

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::draw::{Draw, Weighted};
 use self::people::Languages;
@@ -64,6 +64,20 @@ const NOTES: [(u32, &str); 9] = [
     (1, "Please say \"welcome back\": tenth year with us"),
 ];
 
+/// Writes a list of so many, of the first seed, into a file.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn write_file(count: u32, path: &Path) -> Result<(), Error> {
+    write_to(path, Maker::new(1)?, count)
+}
+
+fn write_to(path: &Path, people: Maker, count: u32) -> Result<(), Error> {
+    let wrong = |source| Error::File { path: path.to_owned(), source };
+    let mut file = BufWriter::new(File::create(path).map_err(wrong)?);
+    write_list(&mut file, people, count).map_err(wrong)
+}
+
 /// Writes the list.
 ///
 /// # Errors
@@ -71,11 +85,7 @@ const NOTES: [(u32, &str); 9] = [
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let people = Maker::new(args.seed)?;
     match &args.output {
-        Some(path) => {
-            let wrong = |source| Error::File { path: path.clone(), source };
-            let mut file = BufWriter::new(File::create(path).map_err(wrong)?);
-            write_list(&mut file, people, args.count).map_err(wrong)
-        }
+        Some(path) => write_to(path, people, args.count),
         None => match write_list(&mut BufWriter::new(io::stdout().lock()), people, args.count) {
             // `| head` has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -6,6 +6,7 @@
 
 mod arrows;
 mod attendees;
+mod bench;
 mod crash;
 mod demo;
 mod error;
@@ -39,6 +40,8 @@ enum Task {
     Test(test::Args),
     /// Kill the server and phones at random moments and look for anything lost
     Crash(crash::Args),
+    /// Measure it beside its peers and beside what the machine allows
+    Bench(bench::Args),
     /// Write a CSV of made attendees, the same on every machine for one seed
     Attendees(attendees::Args),
 }
@@ -63,6 +66,7 @@ fn run(task: Task) -> Result<ExitCode, Error> {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Crash(args) => crash::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
+use muster_model::time::Timestamp;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,7 +19,7 @@ use crate::app::{App, AppState};
 use crate::auth::code::EnrolmentCode;
 use crate::auth::token::Bearer;
 use crate::clock;
-use crate::devices::{self, EnrolError};
+use crate::devices::{self, Device, EnrolError};
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::serve::Peer;
 
@@ -92,25 +93,9 @@ pub(crate) async fn enrol(
     CallerAddress(address): CallerAddress,
     Body(request): Body<EnrolRequest>,
 ) -> Result<Json<EnrolView>, ApiError> {
-    if let Some(address) = address
-        && let Err(wait) = app.enrolments.attempt(address, Instant::now())
-    {
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        return Err(ApiError::from(ErrorCode::TooManyAttempts).retry_after_ms(wait_ms));
-    }
-    let code = EnrolmentCode::parse(&request.code).ok_or(ErrorCode::EnrolmentCodeUnknown)?;
     let own_name = short_text("device_name", &request.device_name, 100)?;
-    let id = DeviceId::from_random(rand::rng().random());
     let now = clock::now();
-    let device = devices::enrol(&app.storage, code.hash(), id, own_name, now).await.map_err(|error| match error {
-        EnrolError::Unknown => ErrorCode::EnrolmentCodeUnknown.into(),
-        EnrolError::Used => ErrorCode::EnrolmentCodeUsed.into(),
-        EnrolError::Expired => ErrorCode::EnrolmentCodeExpired.into(),
-        EnrolError::Storage(error) => ApiError::from(error),
-    })?;
-    if let Some(address) = address {
-        app.enrolments.forgive(address);
-    }
+    let device = exchange(&app, address, &request.code, own_name, now).await?;
     let lifetime_s = i64::from(app.config.auth.device_token_days).saturating_mul(24 * 60 * 60);
     let bearer = Bearer::Device { device: device.id, event: device.event, role: device.role };
     let token = app.tokens.mint(&bearer, now, lifetime_s);
@@ -126,6 +111,40 @@ pub(crate) async fn enrol(
         server_id: app.server_id.clone(),
         sync_url: super::sync::PATH.to_owned(),
     }))
+}
+
+/// A device for a code. Only wrong codes count against the address.
+async fn exchange(
+    app: &App,
+    address: Option<IpAddr>,
+    code: &str,
+    own_name: String,
+    now: Timestamp,
+) -> Result<Device, ApiError> {
+    let _turn = app.enrolments.turn().await;
+    if let Some(address) = address
+        && let Err(wait) = app.enrolments.check(address, Instant::now())
+    {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        return Err(ApiError::from(ErrorCode::TooManyAttempts).retry_after_ms(wait_ms));
+    }
+    let id = DeviceId::from_random(rand::rng().random());
+    let outcome = match EnrolmentCode::parse(code) {
+        Some(code) => devices::enrol(&app.storage, code.hash(), id, own_name, now).await,
+        None => Err(EnrolError::Unknown),
+    };
+    outcome.map_err(|error| {
+        let code = match error {
+            EnrolError::Unknown => ErrorCode::EnrolmentCodeUnknown,
+            EnrolError::Used => ErrorCode::EnrolmentCodeUsed,
+            EnrolError::Expired => ErrorCode::EnrolmentCodeExpired,
+            EnrolError::Storage(error) => return ApiError::from(error),
+        };
+        if let Some(address) = address {
+            app.enrolments.was_wrong(address, Instant::now());
+        }
+        code.into()
+    })
 }
 
 async fn event_name(app: &App, event: EventId) -> Result<String, ApiError> {

@@ -1,41 +1,65 @@
-//! How often an address may try something.
+//! How often an address may be wrong.
+//!
+//! Only what was wrong counts, and that is known afterwards: so whoever tries waits for a [`turn`](Throttle::turn), of which
+//! there are few, and at most so many can be wrong beyond the limit at once. A crew of fifty that enrols in the same second
+//! from behind one address waits for some milliseconds, and nobody of it is refused.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 /// How many addresses are remembered. More than this within a window only make room for each other.
 const MAX_ADDRESSES: usize = 10_000;
 
-/// Counts the attempts of each address in windows of fixed length.
+/// Attempts of all addresses together that are under way at once.
+const TURNS: usize = 16;
+
+/// Counts the wrong attempts of each address in windows of fixed length.
 #[derive(Debug)]
 pub struct Throttle {
     attempts: u32,
     window: Duration,
+    turns: Semaphore,
     seen: Mutex<HashMap<IpAddr, Window>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Window {
     began: Instant,
-    attempts: u32,
+    wrong: u32,
 }
 
 impl Throttle {
-    /// At most `attempts` in each `window`.
+    /// At most `attempts` wrong ones in each `window`.
     #[must_use]
     pub fn new(attempts: u32, window: Duration) -> Self {
-        Self { attempts, window, seen: Mutex::new(HashMap::new()) }
+        Self { attempts, window, turns: Semaphore::new(TURNS), seen: Mutex::new(HashMap::new()) }
     }
 
-    /// Counts an attempt of `address` at `now`.
+    /// Waits until an attempt may begin; it is under way for as long as the turn is held.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes the semaphore.
+        self.turns.acquire().await.ok()
+    }
+
+    /// Whether `address` may try at `now`.
     ///
     /// # Errors
-    /// How long to wait, if it is one too many.
-    pub fn attempt(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// How long to wait, if it was wrong too often.
+    pub fn check(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let Ok(seen) = self.seen.lock() else { return Err(self.window) };
+        let Some(window) = seen.get(&network(address)) else { return Ok(()) };
+        let age = now.saturating_duration_since(window.began);
+        if age < self.window && window.wrong >= self.attempts { Err(self.window.saturating_sub(age)) } else { Ok(()) }
+    }
+
+    /// Counts an attempt of `address` that was wrong.
+    pub fn was_wrong(&self, address: IpAddr, now: Instant) {
         let key = network(address);
-        let Ok(mut seen) = self.seen.lock() else { return Err(self.window) };
+        let Ok(mut seen) = self.seen.lock() else { return };
         if seen.len() >= MAX_ADDRESSES && !seen.contains_key(&key) {
             seen.retain(|_, window| now.saturating_duration_since(window.began) < self.window);
             if seen.len() >= MAX_ADDRESSES {
@@ -43,25 +67,11 @@ impl Throttle {
                 oldest.map(|oldest| seen.remove(&oldest));
             }
         }
-        let window = seen.entry(key).or_insert(Window { began: now, attempts: 0 });
-        let age = now.saturating_duration_since(window.began);
-        if age >= self.window {
-            *window = Window { began: now, attempts: 0 };
+        let window = seen.entry(key).or_insert(Window { began: now, wrong: 0 });
+        if now.saturating_duration_since(window.began) >= self.window {
+            *window = Window { began: now, wrong: 0 };
         }
-        if window.attempts >= self.attempts {
-            return Err(self.window.saturating_sub(age));
-        }
-        window.attempts += 1;
-        Ok(())
-    }
-
-    /// Takes back an attempt of `address` that was right: a hall full of phones behind one address may all enrol.
-    pub fn forgive(&self, address: IpAddr) {
-        if let Ok(mut seen) = self.seen.lock()
-            && let Some(window) = seen.get_mut(&network(address))
-        {
-            window.attempts = window.attempts.saturating_sub(1);
-        }
+        window.wrong = window.wrong.saturating_add(1);
     }
 }
 
@@ -84,15 +94,22 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// A wrong attempt, if one is let through.
+    fn wrong(throttle: &Throttle, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        throttle.check(address, now)?;
+        throttle.was_wrong(address, now);
+        Ok(())
+    }
+
     #[test]
     fn one_too_many_waits_for_the_next_window() {
         let throttle = Throttle::new(2, Duration::from_secs(60));
         let (start, one) = (Instant::now(), ip("192.0.2.1"));
-        assert_eq!(throttle.attempt(one, start), Ok(()));
-        assert_eq!(throttle.attempt(one, start + Duration::from_secs(10)), Ok(()));
-        assert_eq!(throttle.attempt(one, start + Duration::from_secs(20)), Err(Duration::from_secs(40)));
-        assert_eq!(throttle.attempt(ip("192.0.2.2"), start), Ok(()), "others are not held up");
-        assert_eq!(throttle.attempt(one, start + Duration::from_secs(60)), Ok(()));
+        assert_eq!(wrong(&throttle, one, start), Ok(()));
+        assert_eq!(wrong(&throttle, one, start + Duration::from_secs(10)), Ok(()));
+        assert_eq!(wrong(&throttle, one, start + Duration::from_secs(20)), Err(Duration::from_secs(40)));
+        assert_eq!(wrong(&throttle, ip("192.0.2.2"), start), Ok(()), "others are not held up");
+        assert_eq!(wrong(&throttle, one, start + Duration::from_secs(60)), Ok(()));
     }
 
     #[test]
@@ -100,22 +117,21 @@ mod tests {
         let throttle = Throttle::new(1, Duration::from_secs(60));
         let (now, address) = (Instant::now(), ip("192.0.2.1"));
         for _ in 0..10 {
-            assert_eq!(throttle.attempt(address, now), Ok(()));
-            throttle.forgive(address);
+            assert_eq!(throttle.check(address, now), Ok(()));
         }
-        assert!(throttle.attempt(address, now).is_ok());
-        assert!(throttle.attempt(address, now).is_err());
+        assert!(wrong(&throttle, address, now).is_ok());
+        assert!(wrong(&throttle, address, now).is_err());
     }
 
     #[test]
     fn a_subscriber_has_one_address() {
         let throttle = Throttle::new(1, Duration::from_secs(60));
         let now = Instant::now();
-        assert!(throttle.attempt(ip("2001:db8:1:2::1"), now).is_ok());
-        assert!(throttle.attempt(ip("2001:db8:1:2:ffff::9"), now).is_err());
-        assert!(throttle.attempt(ip("2001:db8:1:3::1"), now).is_ok());
-        assert!(throttle.attempt(ip("192.0.2.1"), now).is_ok());
-        assert!(throttle.attempt(ip("::ffff:192.0.2.1"), now).is_err());
+        assert!(wrong(&throttle, ip("2001:db8:1:2::1"), now).is_ok());
+        assert!(wrong(&throttle, ip("2001:db8:1:2:ffff::9"), now).is_err());
+        assert!(wrong(&throttle, ip("2001:db8:1:3::1"), now).is_ok());
+        assert!(wrong(&throttle, ip("192.0.2.1"), now).is_ok());
+        assert!(wrong(&throttle, ip("::ffff:192.0.2.1"), now).is_err());
     }
 
     #[test]
@@ -123,7 +139,7 @@ mod tests {
         let throttle = Throttle::new(1, Duration::from_secs(60));
         let now = Instant::now();
         for number in 0..=u32::try_from(MAX_ADDRESSES).unwrap() {
-            throttle.attempt(IpAddr::from(number.to_be_bytes()), now).unwrap();
+            throttle.was_wrong(IpAddr::from(number.to_be_bytes()), now);
         }
         assert_eq!(throttle.seen.lock().unwrap().len(), MAX_ADDRESSES);
     }

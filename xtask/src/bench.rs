@@ -1,0 +1,125 @@
+//! `cargo xtask bench`: Muster beside its peers and beside what the machine allows, in one run.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::attendees;
+use crate::error::Error;
+use crate::setup;
+use crate::workspace::{Profile, Workspace, become_program, run as run_program, succeeds};
+
+/// How long the list of attendees is: the largest event that is measured.
+const ATTENDEES: u32 = 100_000;
+
+/// What to measure, beside whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// checkin, search, cold-start, join, idle, fanout, or one row of fanout (fanout-10 ... fanout-1000) [default: all]
+    #[arg(value_name = "BENCH")]
+    benches: Vec<String>,
+    /// Also measure this peer, automerge-repo or samod, in fanout-10 and fanout-50 [default, without BENCH: both]
+    #[arg(long = "peer", value_name = "PEER")]
+    peers: Vec<String>,
+    /// Print one JSON object a figure
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sets up, builds and lets the benchmarks take over.
+///
+/// # Errors
+/// When setup or the build fails. A peer that cannot be had is named, and the other rows still run.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
+    setup::run()?;
+    let workspace = Workspace::find()?;
+    let binaries = [("muster-server", "muster"), ("muster-bench", "muster-bench")];
+    let [muster, bench] = workspace.build(Profile::Release, binaries)?;
+    let list = workspace.path("target/bench-attendees.csv");
+    attendees::write_file(ATTENDEES, &list)?;
+    let mut command = Command::new(bench);
+    command.args(&args.benches).arg("--muster").arg(muster).arg("--attendees").arg(list);
+    if args.json {
+        command.arg("--json");
+    }
+    for peer in peers(args) {
+        let at_hand = match peer.as_str() {
+            "automerge-repo" => automerge_repo(&workspace).map(|at| ("--automerge-repo", at)),
+            "samod" => samod(&workspace).map(|at| ("--samod", at)),
+            // The program knows which peers there are.
+            _ => None,
+        };
+        command.args(["--peer", &peer]);
+        if let Some((option, at)) = at_hand {
+            command.arg(option).arg(at);
+        }
+    }
+    become_program(&mut command)
+}
+
+/// All peers when everything is measured, else those that are asked for.
+fn peers(args: &Args) -> Vec<String> {
+    if args.benches.is_empty() && args.peers.is_empty() {
+        return vec!["automerge-repo".to_owned(), "samod".to_owned()];
+    }
+    args.peers.clone()
+}
+
+/// The Node program with its packages, if they can be had.
+fn automerge_repo(workspace: &Workspace) -> Option<PathBuf> {
+    let package = workspace.path("bench/automerge-repo");
+    if !succeeds(Command::new("node").arg("--version")) || !succeeds(Command::new("npm").arg("--version")) {
+        left_out("automerge-repo", "node and npm are missing: run `apt-get install nodejs npm`");
+        return None;
+    }
+    // npm notes in node_modules what it has installed; `npm ci` would throw all of it away and fetch it again.
+    let installed = package.join("node_modules/.package-lock.json");
+    let is_newer = |file: &str| {
+        let changed = |path: PathBuf| path.metadata().and_then(|about| about.modified()).ok();
+        changed(installed.clone()) > changed(package.join(file))
+    };
+    if installed.exists() && is_newer("package-lock.json") {
+        return Some(package);
+    }
+    let mut install = Command::new("npm");
+    install.args(["ci", "--omit=dev", "--no-audit", "--no-fund", "--silent"]).current_dir(&package);
+    match run_program(install.stdout(Stdio::null())) {
+        Ok(()) => Some(package),
+        Err(error) => {
+            left_out("automerge-repo", &error.to_string());
+            None
+        }
+    }
+}
+
+/// The program around samod, if it builds.
+fn samod(workspace: &Workspace) -> Option<PathBuf> {
+    match workspace.build(Profile::Release, [("muster-bench", "samod-peer")]) {
+        Ok([program]) => Some(program),
+        Err(error) => {
+            left_out("samod", &error.to_string());
+            None
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "standard output is for the figures")]
+fn left_out(peer: &str, why: &str) {
+    eprintln!("bench: {peer} cannot be measured: {why}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(benches: &[&str], peers: &[&str]) -> Args {
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        Args { benches: owned(benches), peers: owned(peers), json: false }
+    }
+
+    #[test]
+    fn everything_is_measured_beside_both_peers() {
+        assert_eq!(peers(&args(&[], &[])), ["automerge-repo", "samod"]);
+        assert_eq!(peers(&args(&["fanout"], &["samod"])), ["samod"]);
+        assert!(peers(&args(&["checkin"], &[])).is_empty());
+    }
+}
