@@ -79,9 +79,12 @@ pub(crate) async fn run(scale: Scale, server: &Server, report: &mut Report) -> R
         () = tally.complete() => Some(tokio::time::Instant::now().saturating_duration_since(written)),
         () = tokio::time::sleep_until(written + CONVERGE_WITHIN) => None,
         Some(ended) = phones.join_next() => {
-            // A phone that ends before the run does has failed.
-            ended.map_err(|_| BenchError::Link("a phone of the load panicked".into()))??;
-            return Err(BenchError::Link("a phone of the load ended early".into()));
+            // Whoever is sent away does not get everything, and neither do all. The others go on to the end.
+            let ended = ended.map_err(|_| BenchError::Link("a phone of the load panicked".into()))?;
+            let why = ended.err().unwrap_or_else(|| BenchError::Link("it ended early".into()));
+            noted(scale.name, server.subject(), &format!("a phone was sent away: {why}"));
+            tokio::time::sleep_until(written).await;
+            None
         }
     };
     let cpu = process::cpu_us(server.process()).unwrap_or(before).saturating_sub(before);
@@ -158,11 +161,11 @@ pub(crate) async fn report(
             match Server::peer(*peer, programs).await {
                 Ok(server) => {
                     if let Err(error) = run(*scale, &server, report).await {
-                        left_out(scale.name, *peer, &error);
+                        noted(scale.name, *peer, &format!("left out: {error}"));
                     }
                     server.stop().await;
                 }
-                Err(error) => left_out(scale.name, *peer, &error),
+                Err(error) => noted(scale.name, *peer, &format!("left out: {error}")),
             }
             report.ratio("cpu_ratio", *peer, "server_cpu_us_per_delivery", 1);
         }
@@ -171,8 +174,8 @@ pub(crate) async fn report(
 }
 
 #[expect(clippy::print_stderr, reason = "standard output is for the figures")]
-fn left_out(row: &str, peer: Subject, error: &BenchError) {
-    eprintln!("bench: {row}: {peer} is left out: {error}");
+fn noted(row: &str, subject: Subject, what: &str) {
+    eprintln!("bench: {row}: {subject}: {what}");
 }
 
 #[cfg(test)]

@@ -40,8 +40,11 @@ impl DocSync {
         if summary.has_changes() {
             if self.may_write() {
                 let news = unknown_changes(doc, summary);
-                let chunks: Vec<u8> = message.changes.iter().flatten().copied().collect();
-                doc.load_incremental_log_patches(&chunks, patches)?;
+                // Automerge takes its time to find that it knows a change: a hub has applied most of them together.
+                if !news.is_empty() || summary.has_document_chunk() {
+                    let chunks: Vec<u8> = message.changes.iter().flatten().copied().collect();
+                    doc.load_incremental_log_patches(&chunks, patches)?;
+                }
                 sort_out(doc, news, &mut received);
             } else {
                 received.refused = Some(self.refuse(&message, summary));
@@ -50,9 +53,9 @@ impl DocSync {
         let after = if summary.has_changes() { doc.get_heads() } else { before.clone() };
         self.note_peer_heads(&message.heads);
         self.take_flags(message.flags);
-        self.take_heads(doc, &message.heads, &before, &after, summary.has_changes());
-        let all_known = message.heads.iter().all(|head| has_change(doc, head));
-        self.take_haves(doc, &message, all_known);
+        let known = self.known_of(doc, &message.heads, &after);
+        self.take_heads(&message.heads, &known, (&before, &after), summary.has_changes());
+        self.take_haves(doc, &message, &known);
 
         if self.level.is_none() && message.heads == after && self.reset == Reset::NotNeeded {
             self.level = Some(after.clone());
@@ -89,12 +92,20 @@ impl DocSync {
         self.level = None;
     }
 
+    /// Which of the peer's heads the document holds. Most are what it was told, which costs no look-up.
+    fn known_of(&self, doc: &Automerge, heads: &[ChangeHash], ours: &[ChangeHash]) -> Vec<ChangeHash> {
+        if heads == ours || self.unacknowledged.iter().any(|batch| batch.to == heads) {
+            return heads.to_vec();
+        }
+        heads.iter().filter(|head| has_change(doc, head)).copied().collect()
+    }
+
+    /// `known` are those of `heads` that the document holds; ours were `before` and are `after`.
     fn take_heads(
         &mut self,
-        doc: &Automerge,
         heads: &[ChangeHash],
-        before: &[ChangeHash],
-        after: &[ChangeHash],
+        known: &[ChangeHash],
+        (before, after): (&[ChangeHash], &[ChangeHash]),
         has_changes: bool,
     ) {
         let more_on_its_way = self.acknowledge_batches(heads);
@@ -113,9 +124,8 @@ impl DocSync {
             self.state.last_sent_heads.clear();
             self.forget_sent();
         }
-        let known: Vec<ChangeHash> = heads.iter().filter(|head| has_change(doc, head)).copied().collect();
         if known.len() == heads.len() {
-            self.state.shared_heads = known;
+            self.state.shared_heads = known.to_vec();
         } else {
             self.state.shared_heads.extend(known);
             self.state.shared_heads.sort_unstable();
@@ -123,12 +133,13 @@ impl DocSync {
         }
     }
 
-    fn take_haves(&mut self, doc: &Automerge, message: &Message, all_heads_known: bool) {
+    fn take_haves(&mut self, doc: &Automerge, message: &Message, known_heads: &[ChangeHash]) {
         let last_sync = message.have.first().map(|have| have.last_sync.as_slice());
-        let known = last_sync.unwrap_or_default().iter().all(|hash| has_change(doc, hash));
+        let is_known = |hash: &ChangeHash| known_heads.contains(hash) || has_change(doc, hash);
+        let known = last_sync.unwrap_or_default().iter().all(is_known);
         self.reset = if known { Reset::NotNeeded } else { Reset::Needed };
         // What it asks for, or knows and we do not, has to be answered by a message of its own.
-        if !known || !all_heads_known || !message.need.is_empty() {
+        if !known || known_heads.len() != message.heads.len() || !message.need.is_empty() {
             self.level = None;
             self.state.in_flight = false;
         }

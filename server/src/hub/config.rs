@@ -6,10 +6,10 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct HubConfig {
     /// How long changes to a document are gathered before they are stored and passed on, in milliseconds, counted from
-    /// the last time. A change after a pause is not held up. Default 25.
+    /// the last time. A change after a pause is not held up. Default 80.
     pub tick_ms: u64,
     /// How much longer the tick gets for each connection on the document, in microseconds: with more to tell, more is
-    /// told at once. Default 1,000.
+    /// told at once. Default 500.
     pub tick_per_peer_us: u64,
     /// The longest tick, in milliseconds. Default 150.
     pub tick_max_ms: u64,
@@ -48,8 +48,8 @@ pub struct HubConfig {
 impl Default for HubConfig {
     fn default() -> Self {
         Self {
-            tick_ms: 25,
-            tick_per_peer_us: 1_000,
+            tick_ms: 80,
+            tick_per_peer_us: 500,
             tick_max_ms: 150,
             idle_unload_s: 300,
             mailbox: 1_024,

@@ -96,18 +96,26 @@ pub(super) fn run(
     }
 }
 
-/// One transaction, one savepoint a job. An error means that nothing of the batch was stored: dropping the transaction
-/// rolls it back.
+/// One transaction, one savepoint a job; a job that is alone needs none. An error means that nothing of the batch was
+/// stored: dropping the transaction rolls it back.
 fn commit(conn: &mut Connection, batch: &mut [Box<dyn Job>]) -> Result<(), StorageError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let is_alone = batch.len() == 1;
     for job in batch {
-        tx.execute_batch("SAVEPOINT job")?;
+        if !is_alone {
+            tx.prepare_cached("SAVEPOINT job")?.execute([])?;
+        }
         let keep = job.run(&tx);
         if tx.is_autocommit() {
             // SQLite itself rolled the whole transaction back, which it does when the disk is full.
             return Err(StorageError::Full);
         }
-        tx.execute_batch(if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
+        match (is_alone, keep) {
+            (true, true) => {}
+            (true, false) => return Ok(tx.rollback()?),
+            (false, true) => drop(tx.prepare_cached("RELEASE job")?.execute([])?),
+            (false, false) => tx.execute_batch("ROLLBACK TO job; RELEASE job")?,
+        }
     }
     tx.commit()?;
     Ok(())
