@@ -212,6 +212,12 @@ pub enum Frame {
     ForeignDocument {
         /// The frame's `type`.
         kind: String,
+        /// Who sends; of an `ephemeral` message, who wrote it.
+        sender: PeerId,
+        /// Whom to.
+        target: PeerId,
+        /// The id as the frame has it.
+        document: String,
     },
     /// A type that we do not know. To be ignored.
     Unknown {
@@ -236,7 +242,7 @@ impl Frame {
             Self::RemoteSubscriptionChange { .. } => "remote-subscription-change",
             Self::RemoteHeadsChanged { .. } => "remote-heads-changed",
             Self::Notice { .. } => "muster-notice",
-            Self::ForeignDocument { kind } | Self::Unknown { kind } => kind,
+            Self::ForeignDocument { kind, .. } | Self::Unknown { kind } => kind,
         }
     }
 }

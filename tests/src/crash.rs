@@ -192,7 +192,7 @@ impl Scene {
     async fn kill_server(&mut self, options: &Options) -> Result<usize, CrashError> {
         // What is acknowledged now was so before the server dies.
         let acknowledged = self.all(|phone| phone.ledger.acknowledged());
-        if let Some(server) = self.server.take() {
+        if let Some(mut server) = self.server.take() {
             server.kill().await?;
         }
         let lost = self.missing_on_server(&acknowledged).await?;

@@ -1,7 +1,7 @@
 //! End-to-end tests and demo: the real server, real phones, real crashes.
 //!
 //! What the tests share: a server process ([`server_process`]), a network that can be cut ([`network`]), what replicas hold
-//! ([`replica`]), a server with an event ([`stage`]), and the demo made of all three.
+//! ([`replica`]), a server with an event ([`stage`]), a wire that is read along ([`tap`]), and the demo made of all of them.
 
 pub mod crash;
 pub mod demo;
@@ -9,3 +9,4 @@ pub mod network;
 pub mod replica;
 pub mod server_process;
 pub mod stage;
+pub mod tap;

@@ -108,8 +108,17 @@ impl ServerProcess {
     ///
     /// # Errors
     /// If the system refuses.
-    pub async fn kill(mut self) -> io::Result<()> {
+    pub async fn kill(&mut self) -> io::Result<()> {
         self.child.kill().await
+    }
+
+    /// Starts it again after its end, on the same data and at the same address.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn restart(&mut self) -> Result<(), ServerError> {
+        *self = Self::start(&self.program, &self.data, self.address).await?;
+        Ok(())
     }
 
     /// Runs a command of `muster` on this server's data and returns its JSON.

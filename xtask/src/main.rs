@@ -10,6 +10,7 @@ mod bench;
 mod crash;
 mod demo;
 mod error;
+mod npm;
 #[cfg(test)]
 mod samples;
 mod setup;
@@ -32,7 +33,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Find what this machine lacks to build Muster, and install it or say how
+    /// Find what this machine lacks to build and test Muster, and install it or say how
     Setup,
     /// See it work: a sample conference, phones without network, one server
     Demo(demo::Args),
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode, Error> {
     match task {
         Task::Setup => {
-            setup::run()?;
+            setup::run_for_tests()?;
             println!("setup: nothing is missing");
             Ok(ExitCode::SUCCESS)
         }

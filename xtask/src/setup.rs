@@ -1,13 +1,14 @@
 //! `cargo xtask setup`: what this machine lacks to build Muster.
 //!
 //! The workspace needs little: SQLite comes as source and `ring` as C and assembly, so a C compiler with its
-//! headers; the gates need rustfmt and clippy. Each need is asked for by using it, not by looking for a file, so
+//! headers; the gates need rustfmt and clippy, and the tests run foreign clients in Node. Each need is asked for by using it, not by looking for a file, so
 //! a compiler without headers is found out too. Nothing missing costs a few tens of milliseconds.
 
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
 use crate::error::Error;
+use crate::npm::{OLDEST_NODE, major};
 use crate::workspace::{cargo, run as run_program, shown, succeeds};
 
 /// Something the workspace cannot be built or checked without.
@@ -17,9 +18,15 @@ enum Need {
     Archiver,
     Rustfmt,
     Clippy,
+    Node,
+    Npm,
 }
 
+/// What building and showing Muster needs.
 const NEEDS: [Need; 4] = [Need::CCompiler, Need::Archiver, Need::Rustfmt, Need::Clippy];
+
+/// What its tests need beside that.
+const TEST_NEEDS: [Need; 2] = [Need::Node, Need::Npm];
 
 /// What can be used here to install something.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +43,8 @@ impl Need {
             Self::Archiver => "ar (C objects are gathered into libraries)",
             Self::Rustfmt => "rustfmt (the format gate)",
             Self::Clippy => "clippy (the lint gate)",
+            Self::Node => "Node 18 or later (tests run foreign clients in it)",
+            Self::Npm => "npm (it installs the foreign clients)",
         }
     }
 
@@ -45,6 +54,8 @@ impl Need {
             Self::Archiver => succeeds(Command::new("ar").arg("--version")) || cfg!(not(target_os = "linux")),
             Self::Rustfmt => succeeds(cargo().args(["fmt", "--version"])),
             Self::Clippy => succeeds(cargo().args(["clippy", "--version"])),
+            Self::Node => node_major().is_some_and(|major| major >= OLDEST_NODE),
+            Self::Npm => succeeds(Command::new("npm").arg("--version")),
         }
     }
 
@@ -60,6 +71,14 @@ impl Need {
             ]),
             Self::Rustfmt => means.rustup.then_some(&["rustup", "component", "add", "rustfmt"]),
             Self::Clippy => means.rustup.then_some(&["rustup", "component", "add", "clippy"]),
+            Self::Node | Self::Npm => (means.root && means.apt).then_some(&[
+                "apt-get",
+                "install",
+                "--yes",
+                "--no-install-recommends",
+                "nodejs",
+                "npm",
+            ]),
         }
     }
 
@@ -71,17 +90,31 @@ impl Need {
             Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
             Self::Clippy if means.rustup => "run `rustup component add clippy`",
             Self::Rustfmt | Self::Clippy => "install rustup, see https://rustup.rs",
+            Self::Node | Self::Npm if means.apt => "run `sudo apt-get install nodejs npm` (Debian 12 or later)",
+            Self::Node | Self::Npm => "install it from https://nodejs.org",
         };
         format!("  {} is missing: {how}", self.name())
     }
 }
 
-/// Installs what is missing and can be installed.
+/// Installs what building and showing Muster needs, if it is missing and can be installed.
 ///
 /// # Errors
 /// [`Error::NotReady`] with one line for each thing that is still missing.
 pub(crate) fn run() -> Result<(), Error> {
-    let missing: Vec<Need> = NEEDS.into_iter().filter(|need| !need.is_met()).collect();
+    meet(&NEEDS)
+}
+
+/// Installs what the tests need, too.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_for_tests() -> Result<(), Error> {
+    meet(&[&NEEDS[..], &TEST_NEEDS[..]].concat())
+}
+
+fn meet(needs: &[Need]) -> Result<(), Error> {
+    let missing: Vec<Need> = needs.iter().copied().filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -131,6 +164,12 @@ fn c_compiles(source: &str) -> bool {
     child.wait().is_ok_and(|status| status.success()) && written
 }
 
+/// Which Node there is.
+fn node_major() -> Option<u32> {
+    let output = Command::new("node").arg("--version").stderr(Stdio::null()).output().ok()?;
+    major(&String::from_utf8_lossy(&output.stdout))
+}
+
 /// Whether packages may be installed without asking.
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output();
@@ -145,9 +184,9 @@ mod tests {
 
     #[test]
     fn root_on_debian_installs_each_package_once() {
-        let programs = installers(&NEEDS, DEBIAN_ROOT);
+        let programs = installers(&[&NEEDS[..], &TEST_NEEDS[..]].concat(), DEBIAN_ROOT);
         let packages: Vec<&str> = programs.iter().filter_map(|words| words.last().copied()).collect();
-        assert_eq!(packages, ["build-essential", "rustfmt", "clippy"]);
+        assert_eq!(packages, ["build-essential", "rustfmt", "clippy", "npm"]);
     }
 
     #[test]
@@ -155,6 +194,7 @@ mod tests {
         let means = Means { root: false, ..DEBIAN_ROOT };
         assert!(installers(&[Need::CCompiler], means).is_empty());
         assert!(Need::CCompiler.advice(means).ends_with("run `sudo apt-get install build-essential`"));
+        assert!(Need::Node.advice(means).contains("run `sudo apt-get install nodejs npm`"));
     }
 
     #[test]

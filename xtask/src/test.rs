@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::arrows;
 use crate::demo;
 use crate::error::Error;
+use crate::npm;
 use crate::setup;
 use crate::workspace::{Workspace, run as run_program};
 
@@ -22,7 +23,7 @@ pub(crate) struct Args {
 
 type Action = fn(&Workspace) -> Result<(), Error>;
 
-const GATES: [(&str, Action); 6] = [
+const GATES: [(&str, Action); 7] = [
     ("format", |workspace| run_program(&mut workspace.cargo(["fmt", "--all", "--check"]))),
     ("arrows", arrows::check),
     ("clippy", |workspace| {
@@ -33,6 +34,7 @@ const GATES: [(&str, Action); 6] = [
     }),
     // The end-to-end tests start these; `cargo test` alone builds only the binaries of the crate it tests.
     ("binaries", |workspace| run_program(&mut workspace.cargo(["build", "--workspace", "--bins"]))),
+    ("packages", |workspace| npm::install(&workspace.path("tests/foreign"))),
     ("tests", |workspace| run_program(with_test_environment(&mut workspace.cargo(["test", "--workspace"]))?)),
 ];
 
@@ -62,7 +64,7 @@ impl fmt::Display for Outcome {
 /// [`Error::Step`] naming the step that failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     println!("{}", data_notice(data_folder()?.as_deref()));
-    let mut steps: Vec<(&str, Action)> = vec![("setup", |_| setup::run())];
+    let mut steps: Vec<(&str, Action)> = vec![("setup", |_| setup::run_for_tests())];
     steps.extend(GATES);
     if !args.fast {
         steps.push(DEMO);

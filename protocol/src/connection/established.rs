@@ -33,7 +33,9 @@ fn parties(frame: &Frame) -> (Option<&PeerId>, Option<&PeerId>) {
         | Frame::Notice { sender, target, .. } => (Some(sender), Some(target)),
         // An ephemeral message names its author, who may be somebody behind the peer.
         Frame::Ephemeral { target, .. } => (None, Some(target)),
-        Frame::Error { .. } | Frame::ForeignDocument { .. } | Frame::Unknown { .. } => (None, None),
+        Frame::ForeignDocument { kind, target, .. } if kind == "ephemeral" => (None, Some(target)),
+        Frame::ForeignDocument { sender, target, .. } => (Some(sender), Some(target)),
+        Frame::Error { .. } | Frame::Unknown { .. } => (None, None),
     }
 }
 
@@ -68,6 +70,12 @@ impl Connection {
                 return Next::Close(CloseReason::new(ProtocolCode::HandshakeOrder));
             }
             Frame::Leave { .. } => return Next::Close(CloseReason::new(ProtocolCode::PeerLeft)),
+            // Somebody waits for an answer about something that we cannot have.
+            Frame::ForeignDocument { kind, sender, target, document } if kind == "request" || kind == "sync" => {
+                let (kind, sender, target) = ("doc-unavailable".to_owned(), target, sender);
+                output.send.push(Frame::ForeignDocument { kind, sender, target, document }.encode());
+                self.ignored_frames = self.ignored_frames.saturating_add(1);
+            }
             frame => match to_message(frame, &mut state.seen) {
                 Some(message) => output.deliver.push(message),
                 None => self.ignored_frames = self.ignored_frames.saturating_add(1),

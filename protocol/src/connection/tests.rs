@@ -209,6 +209,27 @@ fn unknown_frames_are_ignored_up_to_a_point_and_leave_is_a_goodbye() {
 }
 
 #[test]
+fn whoever_asks_for_a_document_of_another_kind_is_told_that_we_lack_it() {
+    let keyhive = bs58::encode([1_u8; 32]).with_check().into_string();
+    let foreign = |kind: &str, sender: &str, target: &str| {
+        let (kind, sender, target) = (kind.to_owned(), peer(sender), peer(target));
+        Frame::ForeignDocument { kind, sender, target, document: keyhive.clone() }.encode()
+    };
+    let (_, mut server) = established();
+    for kind in ["request", "sync"] {
+        let output = hear(&mut server, &foreign(kind, "phone", "hall"));
+        assert_eq!(output.send, [foreign("doc-unavailable", "hall", "phone")], "{kind}");
+        assert_eq!((output.deliver.len(), code(&output)), (0, "open"));
+    }
+    for kind in ["doc-unavailable", "ephemeral", "remote-heads-changed"] {
+        assert_eq!(hear(&mut server, &foreign(kind, "phone", "hall")), ConnectionOutput::default(), "{kind}");
+    }
+    assert_eq!(server.ignored_frames(), 5);
+    let output = hear(&mut server, &foreign("request", "mallory", "hall"));
+    assert_eq!(code(&output), "sender_mismatch");
+}
+
+#[test]
 fn the_owner_can_close_with_a_code() {
     let (_, mut server) = established();
     let output = server.close(ProtocolCode::GuardBloom, "out of bounds");

@@ -74,7 +74,10 @@ impl Frame {
                 }
                 w.text("code", code)?.text("detail", detail)?.target(target)
             }
-            Self::ForeignDocument { kind } | Self::Unknown { kind } => w.open(1, kind).map(|_| ()),
+            Self::ForeignDocument { kind, sender, target, document } => {
+                w.open(4, kind)?.text("senderId", sender.as_str())?.text("documentId", document)?.target(target)
+            }
+            Self::Unknown { kind } => w.open(1, kind).map(|_| ()),
         }
     }
 }

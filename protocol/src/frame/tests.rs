@@ -262,7 +262,12 @@ fn a_document_of_another_kind_is_not_an_error() {
             e.str("data").unwrap().bytes(&[1]).unwrap();
         })
     };
-    assert_eq!(decode(&with(&keyhive)), Ok(Frame::ForeignDocument { kind: "sync".to_owned() }));
+    let (kind, sender, target) = ("sync".to_owned(), peer("a"), peer("b"));
+    let foreign = Frame::ForeignDocument { kind, sender, target, document: keyhive.clone() };
+    assert_eq!(decode(&with(&keyhive)), Ok(foreign));
+    let (kind, sender, target) = ("doc-unavailable".to_owned(), peer("b"), peer("a"));
+    let answer = Frame::ForeignDocument { kind, sender, target, document: keyhive };
+    assert_eq!(decode(&answer.encode()), Ok(answer));
     assert!(matches!(decode(&with("nonsense")), Err(FrameError::DocumentId(_))));
 }
 

@@ -38,10 +38,8 @@ pub(crate) async fn sync(
         token_expires_at: Some(device.token_expires_at),
     };
     let config = app.config.sync.to_socket_config();
-    let largest = config.max_frame_bytes_import.max(config.max_frame_bytes);
     let hub = app.hub.clone();
-    let upgrade = upgrade.max_message_size(largest).max_frame_size(largest);
-    Ok(upgrade.on_upgrade(move |socket| async move {
+    Ok(sync_socket::prepare(upgrade, &config).on_upgrade(move |socket| async move {
         sync_socket::serve(socket, principal, hub, config).await;
         // The connection counts among the open ones until here.
         drop(peer);

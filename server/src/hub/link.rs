@@ -1,12 +1,13 @@
 //! A connection as documents see it: a bounded queue out, and an end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use axum::body::Bytes;
-use muster_protocol::{FEATURE_NOTICE, Frame, PeerId, PeerInfo, StorageId};
+use muster_protocol::{DocumentId, FEATURE_NOTICE, Frame, PeerId, PeerInfo, StorageId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::shared::Shared;
 use super::stats::Counters;
 use super::{Ending, HubConfig, Principal};
 
@@ -21,6 +22,8 @@ pub(crate) struct Link {
     /// Where it stores documents, if it is worth remembering what it has.
     pub(super) storage: Option<StorageId>,
     reads_notices: bool,
+    /// How many refusals were told to a peer that reads no notices.
+    told: AtomicU64,
     queue: mpsc::Sender<Bytes>,
     queued_bytes: AtomicUsize,
     limit_bytes: usize,
@@ -51,6 +54,7 @@ impl Link {
             peer_id: peer.peer_id.clone(),
             storage: peer.durable_storage().cloned(),
             reads_notices: peer.has_feature(FEATURE_NOTICE),
+            told: AtomicU64::new(0),
             queue,
             queued_bytes: AtomicUsize::new(0),
             limit_bytes: config.peer_queue_bytes,
@@ -83,13 +87,32 @@ impl Link {
         }
     }
 
-    /// Tells the peer why something was refused, if it listens.
-    pub(super) fn send_notice(&self, our_id: &PeerId, document: muster_protocol::DocumentId, code: &str, detail: &str) {
+    /// Tells the peer something about a document, if it reads notices.
+    pub(super) fn send_notice(&self, our_id: &PeerId, document: DocumentId, code: &str, detail: &str) {
         if self.reads_notices {
-            let (sender, target) = (our_id.clone(), self.peer_id.clone());
-            let (code, detail) = (code.to_owned(), detail.to_owned());
-            self.send(Frame::Notice { sender, target, document: Some(document), code, detail }.encode());
+            self.send(self.notice(our_id, document, code, detail));
         }
+    }
+
+    /// Tells the peer why its changes were refused. One that reads no notices gets the notice as what an ephemeral message
+    /// holds, which apps on stock clients can listen to: they have no other way to learn of it.
+    pub(super) fn send_refusal(&self, shared: &Shared, document: DocumentId, code: &str, detail: &str) {
+        let notice = self.notice(&shared.peer_id, document, code, detail);
+        if self.reads_notices {
+            self.send(notice);
+            return;
+        }
+        let count = self.told.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let (sender, target) = (shared.peer_id.clone(), self.peer_id.clone());
+        // Peers drop what does not count on within a session, and our id outlives this process.
+        let session = format!("{:016x}-{}", u64::from_be_bytes(shared.session), self.id);
+        self.send(Frame::Ephemeral { sender, target, document, session, count, data: notice }.encode());
+    }
+
+    fn notice(&self, our_id: &PeerId, document: DocumentId, code: &str, detail: &str) -> Vec<u8> {
+        let (sender, target) = (our_id.clone(), self.peer_id.clone());
+        let (code, detail) = (code.to_owned(), detail.to_owned());
+        Frame::Notice { sender, target, document: Some(document), code, detail }.encode()
     }
 
     /// Ends the connection, unless it has ended before. What waits in its queue is not written any more.

@@ -30,11 +30,13 @@ pub(crate) struct PhoneOptions {
     pub(crate) expires_at: Option<muster_model::time::Timestamp>,
     /// Otherwise it follows from the number.
     pub(crate) device: Option<DeviceId>,
+    /// It speaks automerge-repo and nothing of ours.
+    pub(crate) is_stock: bool,
 }
 
 impl PhoneOptions {
     pub(crate) fn new(number: u8, role: Role) -> Self {
-        Self { number, role, event: event(), storage: None, expires_at: None, device: None }
+        Self { number, role, event: event(), storage: None, expires_at: None, device: None, is_stock: false }
     }
 }
 
@@ -146,12 +148,15 @@ pub(crate) fn facts(doc: &Automerge) -> usize {
 impl Phone {
     /// A phone that has shaken hands and holds nothing.
     pub(crate) async fn connect(server: &TestServer, options: PhoneOptions) -> Self {
-        let PhoneOptions { number, role, event, storage, expires_at, device } = options;
+        let PhoneOptions { number, role, event, storage, expires_at, device, is_stock } = options;
         let device = device.unwrap_or_else(|| DeviceId::from_random([number; 8]));
         let principal = Principal { device, event, role, token_expires_at: expires_at };
         let storage = storage.map(|storage| StorageId::new(&storage).unwrap());
         let peer_id = PeerId::new(&format!("phone-{number}")).unwrap();
-        let config = ConnectionConfig::new(peer_id.clone(), storage);
+        let mut config = ConnectionConfig::new(peer_id.clone(), storage);
+        if is_stock {
+            config.metadata.muster = None;
+        }
         let mut connection = Connection::client(config);
         let join = connection.handle(at(), ConnectionEvent::Opened).send;
         let (out, frames) = mpsc::unbounded_channel();

@@ -133,7 +133,7 @@ impl Fields {
         let document: DocumentId = match text.parse() {
             Ok(document) => document,
             Err(DocumentIdError::Length { .. }) => {
-                return Ok(Frame::ForeignDocument { kind: kind.to_owned() });
+                return Ok(Frame::ForeignDocument { kind: kind.to_owned(), sender, target, document: text });
             }
             Err(error) => return Err(error.into()),
         };

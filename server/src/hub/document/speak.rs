@@ -66,7 +66,7 @@ impl Document {
                 }
             };
             tracing::info!(link, document = ?self.handle.id, code, bytes = entry.bytes.len(), "changes were refused");
-            peer.link.send_notice(&self.shared.peer_id, self.id, code, detail);
+            peer.link.send_refusal(&self.shared, self.id, code, detail);
         }
     }
 

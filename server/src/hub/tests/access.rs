@@ -2,6 +2,7 @@
 
 use muster_model::access::Role;
 use muster_model::id::{EventId, PresenterId, RecordId};
+use muster_protocol::{Frame, FrameLimits};
 
 use super::*;
 use crate::storage::{MemoryStore, QuarantineLimits};
@@ -81,6 +82,23 @@ async fn changes_that_are_not_let_in_are_kept_aside_and_the_phone_is_told() {
     assert!(!phone.look(|state| state.is_acknowledged(PROGRAM)));
     assert_eq!(server.hub.stats().refused, 1);
     assert_eq!(coordinator.look(|state| state.doc(PROGRAM).stats().num_changes), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stock_client_is_told_of_a_refusal_in_an_ephemeral_message() {
+    let server = TestServer::in_memory().await;
+    let stock = PhoneOptions { is_stock: true, ..PhoneOptions::new(1, Role::Staff) };
+    let (stock, other) = (Phone::connect(&server, stock).await, Phone::staff(&server, 2).await);
+    stock.sync(PROGRAM).await;
+    other.sync(PROGRAM).await;
+    stock.write(PROGRAM, "hall", "forged");
+    stock.until("the refusal", |state| !state.ephemeral.is_empty()).await;
+    let told = Frame::decode(&stock.look(|state| state.ephemeral[0].clone()), &FrameLimits::default()).unwrap();
+    let Frame::Notice { document, code, detail, .. } = told else { panic!("not a notice: {told:?}") };
+    assert_eq!((document, code.as_str()), (Some(wire_id(event(), PROGRAM)), "read_only"));
+    assert!(!detail.is_empty());
+    stock.look(|state| assert_eq!((state.notices.len(), state.closed.clone()), (0, None)));
+    other.look(|state| assert_eq!(state.ephemeral.len(), 0, "nobody else hears of it"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
