@@ -229,7 +229,7 @@ impl Engine {
                     Some(_) => LinkState::Connected,
                     None => LinkState::Connecting,
                 },
-                Phase::Waiting { retry_at } => LinkState::Waiting { retry_at },
+                Phase::Waiting { retry_at, .. } => LinkState::Waiting { retry_at },
                 Phase::Unauthorized => LinkState::Unauthorized,
             };
             let of_server = waiting.iter().filter(|(of, _, _)| of == server);
@@ -280,6 +280,7 @@ impl Engine {
 }
 
 fn double_view(cx: &Cx<'_>, row: DoubleRow) -> Result<DoubleView, EngineError> {
+    // In the row's order: to put them in order anew would take all facts of the place, not these alone.
     let mut admissions = Vec::new();
     for id in &row.admissions {
         admissions.extend(cx.store.fact(*id)?.map(|row| row.fact));
@@ -292,7 +293,6 @@ fn double_view(cx: &Cx<'_>, row: DoubleRow) -> Result<DoubleView, EngineError> {
         Some((by, FactBody::Resolution(resolution))) => State::Settled { by, resolution },
         _ => State::Open,
     };
-    let admissions = in_order(&admissions).into_iter().cloned().collect();
     let card = cx.store.attendee(row.attendee)?.map(|row| row.attendee);
     Ok(DoubleView { attendee: row.attendee, card, checkpoint: row.checkpoint, admissions, state })
 }
