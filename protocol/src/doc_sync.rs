@@ -228,6 +228,13 @@ impl DocSync {
         self.state.peer_read_only
     }
 
+    /// The heads up to which everything, and nothing beyond, has been sent to the peer or is known to be there: a
+    /// [`FanOut`] from there serves it. `None` while that is not known.
+    #[must_use]
+    pub fn level(&self) -> Option<&[ChangeHash]> {
+        self.level.as_deref()
+    }
+
     /// Whether everything up to `heads`, and nothing beyond, has been sent to the peer: then one
     /// [`FanOut`] from there serves it.
     #[must_use]

@@ -7,7 +7,7 @@ use muster_model::document::{DocKind, DocRef};
 use muster_model::double_admission::State;
 use muster_model::event::{Event, OnlyKey};
 use muster_model::fact::{Fact, FactBody};
-use muster_model::fact_order::{in_order, standing};
+use muster_model::fact_order::standing;
 use muster_model::id::RoomId;
 use muster_model::id::{AttendeeId, CheckpointId, PresenterId, SessionId};
 use muster_model::program::{Room, Session};

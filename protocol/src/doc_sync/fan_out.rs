@@ -64,6 +64,12 @@ impl FanOut {
         &self.data
     }
 
+    /// How many changes it carries.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.batch.hashes.len()
+    }
+
     /// The heads it starts from.
     #[must_use]
     pub fn from(&self) -> &[ChangeHash] {

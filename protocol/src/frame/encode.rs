@@ -198,6 +198,12 @@ pub fn encode_sync_shared(sender: &PeerId, document: &DocumentId, data: &[u8]) -
 }
 
 impl SharedSync {
+    /// How many bytes it has, but for its receiver.
+    #[must_use]
+    pub fn head_bytes(&self) -> usize {
+        self.head.len()
+    }
+
     /// The whole frame for one receiver: one allocation and one copy, no encoding of the big part.
     #[must_use]
     pub fn for_target(&self, target: &PeerId) -> Vec<u8> {

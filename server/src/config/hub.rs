@@ -18,7 +18,7 @@ concern! {
         /// How long a document without connections stays in memory.
         idle_unload_s: u64 = "300", "s", "MUSTER_HUB_IDLE_UNLOAD_S";
         /// How many messages may wait for one document; connections that have more wait.
-        mailbox: usize = "1024", "count", "MUSTER_HUB_MAILBOX";
+        mailbox: usize = "4096", "count", "MUSTER_HUB_MAILBOX";
         /// How much of one connection's messages may wait for documents.
         inbound_bytes_per_peer: usize = "16777216", "bytes", "MUSTER_HUB_INBOUND_BYTES_PER_PEER";
         /// How much of all connections' messages may wait for documents.

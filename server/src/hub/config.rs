@@ -15,7 +15,7 @@ pub struct HubConfig {
     pub tick_max_ms: u64,
     /// How long a document without connections stays in memory, in seconds. Default 300.
     pub idle_unload_s: u64,
-    /// Messages that may wait for one document; connections that have more wait, and read no further. Default 1,024.
+    /// Messages that may wait for one document; connections that have more wait, and read no further. Default 4,096.
     pub mailbox: usize,
     /// Bytes of messages of one connection that may wait for documents; beyond, it is read no further. One message
     /// may exceed it. Default 16 MiB.
@@ -52,7 +52,7 @@ impl Default for HubConfig {
             tick_per_peer_us: 500,
             tick_max_ms: 150,
             idle_unload_s: 300,
-            mailbox: 1_024,
+            mailbox: 4_096,
             inbound_bytes_per_peer: 16 << 20,
             inbound_bytes: 256 << 20,
             peer_queue: 4_096,

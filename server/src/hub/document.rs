@@ -32,7 +32,7 @@ use super::work::Work;
 use flush::{Stored, Tick};
 
 /// How many messages one round takes at most.
-const ROUND_MESSAGES: usize = 512;
+const ROUND_MESSAGES: usize = 4_096;
 
 /// What a document's task is told.
 pub(super) enum Message {
@@ -87,6 +87,8 @@ struct Attached {
     sync: DocSync,
     /// It said something in this round, or is to be offered the document.
     touched: bool,
+    /// It has not read what it was told, and will be told the rest when it has.
+    owed: bool,
     /// Changes of this round that came from it.
     authored: usize,
     /// Why its changes are refused, once they are.
@@ -107,6 +109,8 @@ struct Document {
     stored: Stored,
     tick: Tick,
     peers: BTreeMap<u64, Attached>,
+    /// Somebody is owed something: look again after a tick.
+    owing: bool,
     gossip: RemoteHeadsBook,
     /// Not to be compacted below so many bytes of changes: the last time failed.
     compact_from: usize,
@@ -189,9 +193,15 @@ impl Document {
         let mut used = Instant::now();
         let mut round = Vec::new();
         loop {
+            let tick = self.shared.config.tick(self.peers.len());
+            let due = last_flush.map(|last| last + tick);
             let first = tokio::select! {
                 biased;
-                message = messages.recv() => message,
+                message = messages.recv() => match message {
+                    Some(message) => Some(message),
+                    None => return Ok(()),
+                },
+                () = sleep_until(due.unwrap_or(used)), if self.owing => None,
                 () = sleep_until(used + idle), if self.peers.is_empty() => {
                     if self.unload().await? {
                         return Ok(());
@@ -200,13 +210,11 @@ impl Document {
                     continue;
                 }
             };
-            let Some(first) = first else { return Ok(()) };
-            if !matches!(first, Message::Nudge) {
+            if first.as_ref().is_some_and(|message| !matches!(message, Message::Nudge)) {
                 used = Instant::now();
             }
-            round.push(first);
-            let tick = self.shared.config.tick(self.peers.len());
-            if let Some(until) = last_flush.map(|last| last + tick) {
+            round.extend(first);
+            if let Some(until) = due {
                 self.gather(until, messages, &mut round).await;
             }
             while round.len() < ROUND_MESSAGES
@@ -247,8 +255,8 @@ impl Document {
         match message {
             Message::Work(_) | Message::Attach(_) | Message::Ephemeral { .. } | Message::Stop => true,
             Message::Sync { link, incoming } => {
-                let level = self.peers.get(link).is_some_and(|peer| peer.sync.is_level_with(&self.heads));
-                !level && !incoming.summary.has_changes()
+                let has_level = self.peers.get(link).is_some_and(|peer| peer.sync.level().is_some());
+                !has_level && !incoming.summary.has_changes()
             }
             _ => false,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use axum::body::Bytes;
-use muster_protocol::{DocumentId, FEATURE_NOTICE, Frame, PeerId, PeerInfo, StorageId};
+use muster_protocol::{DocumentId, FEATURE_NOTICE, Frame, PeerId, PeerInfo, SharedSync, StorageId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::shared::Shared;
@@ -13,6 +13,28 @@ use super::{Ending, HubConfig, Principal};
 
 /// Inbound bytes are counted in units of this size.
 const UNIT_BYTES: usize = 1_024;
+
+/// With so many frames waiting, a connection has enough to do: what is new is told later, and more at once.
+const BEHIND_FRAMES: usize = 2;
+
+/// A frame that waits to be written.
+enum Queued {
+    /// For this connection alone.
+    Own(Bytes),
+    /// The same for many connections, made out to the peer when it is written: a thousand phones that read slowly hold one
+    /// copy of it.
+    Shared(Arc<SharedSync>),
+}
+
+impl Queued {
+    /// How many bytes count as waiting.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Own(frame) => frame.len(),
+            Self::Shared(frame) => frame.head_bytes(),
+        }
+    }
+}
 
 /// One connection.
 pub(crate) struct Link {
@@ -24,7 +46,7 @@ pub(crate) struct Link {
     reads_notices: bool,
     /// How many refusals were told to a peer that reads no notices.
     told: AtomicU64,
-    queue: mpsc::Sender<Bytes>,
+    queue: mpsc::Sender<Queued>,
     queued_bytes: AtomicUsize,
     limit_bytes: usize,
     retry_after_ms: u64,
@@ -35,7 +57,7 @@ pub(crate) struct Link {
 
 /// The frames that wait to be written.
 pub(crate) struct Outbox {
-    frames: mpsc::Receiver<Bytes>,
+    frames: mpsc::Receiver<Queued>,
     link: Arc<Link>,
 }
 
@@ -69,13 +91,27 @@ impl Link {
 
     /// Queues a frame. A full queue ends the connection: a sync message is never dropped from a living one.
     pub(super) fn send(&self, frame: Vec<u8>) {
+        self.queue(Queued::Own(Bytes::from(frame)));
+    }
+
+    /// Queues a frame that others get too.
+    pub(super) fn send_shared(&self, frame: &Arc<SharedSync>) {
+        self.queue(Queued::Shared(Arc::clone(frame)));
+    }
+
+    /// Whether what is new should wait until the peer has read what it was told.
+    pub(super) fn is_behind(&self) -> bool {
+        self.queue.max_capacity().saturating_sub(self.queue.capacity()) >= BEHIND_FRAMES
+    }
+
+    fn queue(&self, frame: Queued) {
         if self.has_ended() {
             return;
         }
-        let bytes = frame.len();
+        let bytes = frame.bytes();
         let waiting = self.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
         let has_room = waiting == 0 || waiting.saturating_add(bytes) <= self.limit_bytes;
-        if has_room && self.queue.try_send(Bytes::from(frame)).is_ok() {
+        if has_room && self.queue.try_send(frame).is_ok() {
             self.counters.frames_out.add(1);
             self.counters.bytes_out.add(bytes);
             return;
@@ -105,7 +141,7 @@ impl Link {
         let count = self.told.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let (sender, target) = (shared.peer_id.clone(), self.peer_id.clone());
         // Peers drop what does not count on within a session, and our id outlives this process.
-        let session = format!("{:016x}-{}", u64::from_be_bytes(shared.session), self.id);
+        let session = format!("{:016x}-{}", u64::from_be_bytes(shared.surroundings.session), self.id);
         self.send(Frame::Ephemeral { sender, target, document, session, count, data: notice }.encode());
     }
 
@@ -144,19 +180,21 @@ impl Outbox {
     /// The next frame to write.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         let frame = self.frames.recv().await?;
-        self.written(&frame);
-        Some(frame)
+        Some(self.made_out(frame))
     }
 
     /// One more frame, if one waits.
     pub(crate) fn try_next(&mut self) -> Option<Bytes> {
         let frame = self.frames.try_recv().ok()?;
-        self.written(&frame);
-        Some(frame)
+        Some(self.made_out(frame))
     }
 
-    fn written(&self, frame: &Bytes) {
-        self.link.queued_bytes.fetch_sub(frame.len(), Ordering::AcqRel);
+    fn made_out(&self, frame: Queued) -> Bytes {
+        self.link.queued_bytes.fetch_sub(frame.bytes(), Ordering::AcqRel);
+        match frame {
+            Queued::Own(frame) => frame,
+            Queued::Shared(frame) => frame.for_target(&self.link.peer_id).into(),
+        }
     }
 }
 

@@ -296,6 +296,11 @@ impl Phone {
         self.deaf.send_replace(true);
     }
 
+    /// The phone takes what has come meanwhile.
+    pub(crate) fn read_again(&self) {
+        self.deaf.send_replace(false);
+    }
+
     pub(crate) fn send(&self, frame: Option<Vec<u8>>) {
         self.look(|state| state.send(frame));
     }

@@ -43,6 +43,7 @@ impl Document {
             stored: stored.as_ref().map(Stored::from).unwrap_or_default(),
             tick: Tick::default(),
             peers: BTreeMap::new(),
+            owing: false,
             compact_from: 0,
             one_by_one: shared.is_suspect(handle.id),
             gossip: RemoteHeadsBook::new(RemoteHeadsLimits { entries: 4_096, ..RemoteHeadsLimits::default() }),

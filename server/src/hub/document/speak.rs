@@ -1,8 +1,9 @@
 //! Answers, and what is passed on. Everything said here is stored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use automerge::ChangeHash;
+use automerge::{Automerge, ChangeHash};
 use muster_protocol::{
     FanOut, Frame, Noted, OutgoingKind, PeerId, RemoteHeads, SharedSync, StorageId, encode_sync_shared,
 };
@@ -10,35 +11,48 @@ use muster_protocol::{
 use super::{Document, heavy};
 use crate::storage::{NewQuarantined, Quarantined, StorageError};
 
+/// For so many levels a message is made that is shared; peers at others get messages of their own.
+const MAX_LEVELS: usize = 16;
+
 impl Document {
-    /// Answers those who said something, and tells everybody what is new since `before`.
+    /// Answers those who said something, and tells everybody what is new since `before`. Whoever has not read yet what it
+    /// was told is owed the rest: it gets more at once, later.
     pub(super) fn speak(&mut self, before: &[ChangeHash], changes: Vec<(ChangeHash, Vec<u8>)>) {
-        let news = changes.len();
-        let mut shared = Shareable { before, changes: Some(changes), made: None };
+        let is_news = !changes.is_empty();
+        let mut shared = Shared::new(before, &self.heads, changes);
+        self.owing = false;
         for peer in self.peers.values_mut() {
-            let own = std::mem::take(&mut peer.authored);
-            let touched = std::mem::take(&mut peer.touched);
-            if peer.link.has_ended() || (news == 0 && !touched) {
+            if peer.link.has_ended() || !(is_news || peer.touched || peer.owed) {
                 continue;
             }
+            peer.owed = peer.link.is_behind();
+            if peer.owed {
+                self.owing = true;
+                continue;
+            }
+            peer.touched = false;
+            let own = std::mem::take(&mut peer.authored);
             let counters = &self.shared.counters;
-            if news > 0 && peer.sync.is_level_with(before) {
-                let (fan_out, frame) = shared.get(&self.heads, |data| {
+            let level = peer.sync.level().filter(|level| *level != self.heads);
+            let for_many = level.and_then(|level| {
+                shared.from(level, &self.doc, |data| {
                     counters.shared_encodings.add(1);
                     encode_sync_shared(&self.shared.peer_id, &self.id, data)
-                });
-                if peer.sync.accept_fan_out(fan_out).is_some() {
-                    peer.link.send(frame.for_target(&peer.link.peer_id));
-                    counters.deliveries.add(news.saturating_sub(own));
-                    continue;
-                }
+                })
+            });
+            if let Some((fan_out, frame)) = for_many
+                && peer.sync.accept_fan_out(&fan_out).is_some()
+            {
+                peer.link.send_shared(&frame);
+                counters.deliveries.add(fan_out.changes().saturating_sub(own));
+                continue;
             }
             // A peer that has nothing yet gets the whole document, which takes its time to encode.
             let doc = &self.doc;
             let is_fresh = peer.sync.peer_heads().is_none_or(<[ChangeHash]>::is_empty);
             let outgoing = if is_fresh { heavy(|| peer.sync.generate(doc)) } else { peer.sync.generate(doc) };
             let Some(outgoing) = outgoing else { continue };
-            counters.deliveries.add(news.saturating_sub(own));
+            counters.deliveries.add(shared.news.saturating_sub(own));
             let (sender, target) = (self.shared.peer_id.clone(), peer.link.peer_id.clone());
             let (document, data) = (self.id, outgoing.data);
             let frame = match outgoing.kind {
@@ -125,21 +139,46 @@ fn subscriber(link: u64) -> Option<PeerId> {
     PeerId::new(&link.to_string()).ok()
 }
 
-/// The message for all peers that are where the document was before the round, made when the first one needs it.
-struct Shareable<'a> {
+/// A message for all peers at the same level.
+type ForMany = (Arc<FanOut>, Arc<SharedSync>);
+
+/// The messages of a round, one for each level at which peers are, made when the first peer needs it.
+struct Shared<'a> {
     before: &'a [ChangeHash],
+    heads: &'a [ChangeHash],
+    /// How many changes the round brought.
+    news: usize,
+    /// What lies between `before` and `heads`.
     changes: Option<Vec<(ChangeHash, Vec<u8>)>>,
-    made: Option<(FanOut, SharedSync)>,
+    made: Vec<ForMany>,
 }
 
-impl Shareable<'_> {
-    fn get(&mut self, heads: &[ChangeHash], encode: impl FnOnce(&[u8]) -> SharedSync) -> &(FanOut, SharedSync) {
-        let changes = &mut self.changes;
-        let before = self.before;
-        self.made.get_or_insert_with(|| {
-            let fan_out = FanOut::from_changes(before, heads, changes.take().unwrap_or_default());
-            let frame = encode(fan_out.data());
-            (fan_out, frame)
-        })
+impl<'a> Shared<'a> {
+    fn new(before: &'a [ChangeHash], heads: &'a [ChangeHash], changes: Vec<(ChangeHash, Vec<u8>)>) -> Self {
+        Self { before, heads, news: changes.len(), changes: Some(changes), made: Vec::new() }
+    }
+
+    /// The message for those who have everything up to `level`. `None` when peers are at too many levels: each message
+    /// costs a walk over what its peers lack.
+    fn from(
+        &mut self,
+        level: &[ChangeHash],
+        doc: &Automerge,
+        encode: impl FnOnce(&[u8]) -> SharedSync,
+    ) -> Option<ForMany> {
+        if let Some(made) = self.made.iter().find(|(fan_out, _)| fan_out.from() == level) {
+            return Some(made.clone());
+        }
+        if self.made.len() >= MAX_LEVELS {
+            return None;
+        }
+        let at_hand = if level == self.before { self.changes.take() } else { None };
+        let fan_out = match at_hand {
+            Some(changes) => FanOut::from_changes(level, self.heads, changes),
+            None => FanOut::new(doc, level, self.heads),
+        };
+        let frame = encode(fan_out.data());
+        self.made.push((Arc::new(fan_out), Arc::new(frame)));
+        self.made.last().cloned()
     }
 }

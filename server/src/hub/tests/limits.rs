@@ -15,6 +15,7 @@ use crate::storage::{
     DocumentWrite, MemoryStore, NewQuarantined, QuarantineLimits, Quarantined, StorageError, StoredDocument,
     SyncStateKey,
 };
+use crate::sync_socket::SocketConfig;
 use crate::testing::{Phone, Setup, TestServer, in_time, until};
 
 /// A store that stores nothing until told to.
@@ -91,24 +92,48 @@ async fn nothing_is_acknowledged_before_it_is_stored_and_a_flood_waits_outside()
     assert_eq!(hub_facts(&server.hub, CHECKINS).await, 500);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_phone_that_does_not_read_is_disconnected_and_nobody_waits_for_it() {
-    let store = MemoryStore::new([event()], QuarantineLimits::default());
-    let hub = HubConfig { peer_queue_bytes: 1 << 20, ..quick() };
-    let server = TestServer::start(store, Setup { hub, ..Setup::default() }).await;
-    let writer = Phone::staff(&server, 1).await;
+/// Two phones that are level, the second of which reads no more.
+async fn a_writer_and_a_deaf_phone(server: &TestServer) -> (Phone, Phone) {
+    let writer = Phone::staff(server, 1).await;
     writer.sync(CHECKINS).await;
-    let slow = Phone::staff(&server, 2).await;
-    slow.sync(CHECKINS).await;
-    slow.stop_reading();
-    let mut key = 0;
-    while server.hub.stats().queue_overflows == 0 {
-        key += 1;
-        assert!(key < 2_000, "two hundred megabytes, and nobody minds");
+    let deaf = Phone::staff(server, 2).await;
+    deaf.sync(CHECKINS).await;
+    deaf.stop_reading();
+    (writer, deaf)
+}
+
+/// Writes what is too much for what lies between server and phone, piece by piece, each stored before the next.
+async fn write_at_length(writer: &Phone, pieces: u32) {
+    for key in 1..=pieces {
         writer.write(CHECKINS, &format!("k{key}"), &"x".repeat(100_000));
         writer.until("the acknowledgement", |state| state.is_acknowledged(CHECKINS)).await;
     }
-    until("the slow one is gone", || server.hub.stats().peers == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_does_not_read_holds_nobody_up_and_gets_the_rest_at_once() {
+    let store = MemoryStore::new([event()], QuarantineLimits::default());
+    let server = TestServer::start(store, Setup { hub: quick(), ..Setup::default() }).await;
+    let (writer, deaf) = a_writer_and_a_deaf_phone(&server).await;
+    let before = server.hub.stats().frames_out;
+    write_at_length(&writer, 120).await;
+    // Each piece is acknowledged to the writer; the deaf one was told of the first few.
+    let told = server.hub.stats().frames_out - before - 120;
+    assert!(told < 100, "{told} frames for somebody who reads none");
+    deaf.read_again();
+    deaf.until("everything", |state| state.facts(CHECKINS) == 120).await;
+    let stats = server.hub.stats();
+    assert_eq!((stats.queue_overflows, stats.peers), (0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_never_reads_again_is_disconnected() {
+    let store = MemoryStore::new([event()], QuarantineLimits::default());
+    let socket = SocketConfig { write_timeout_ms: 300, min_bytes_per_s: 1 << 30, ..SocketConfig::default() };
+    let server = TestServer::start(store, Setup { hub: quick(), socket, ..Setup::default() }).await;
+    let (writer, _deaf) = a_writer_and_a_deaf_phone(&server).await;
+    write_at_length(&writer, 120).await;
+    until("the deaf one is gone", || server.hub.stats().peers == 1).await;
     writer.record(CHECKINS, [1]);
     writer.until("the acknowledgement", |state| state.is_acknowledged(CHECKINS)).await;
 }
@@ -142,7 +167,7 @@ async fn changes_that_nobody_can_apply_end_the_connection_before_they_pile_up() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_says_nothing_or_is_gone_is_disconnected() {
-    let socket = crate::sync_socket::SocketConfig {
+    let socket = SocketConfig {
         handshake_timeout_ms: 100,
         ping_ms: 50,
         silence_ms: 200,
