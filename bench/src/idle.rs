@@ -23,7 +23,7 @@ const CONNECTING: usize = 64;
 /// How long the phones say nothing before memory is read: longer than a round of pings.
 const QUIET: Duration = Duration::from_secs(12);
 
-/// Opens so many phones, each with every document that a door phone holds.
+/// So many phones join, each with every document that a door phone holds, and stay.
 pub(crate) async fn run(venue: &Venue, phones: usize, report: &mut Report) -> Result<(), BenchError> {
     report.begin("idle");
     let replica = venue.stage.replica().await?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(venue: &Venue, phones: usize, report: &mut Report) -> Re
         let _place = places.acquire().await;
         let token = Some(device.token.reveal().to_owned());
         let door = Door { url: device.sync_url, token, device: device.device };
-        Visitor::new(Link::open(&door).await?, Arc::clone(&documents)).level().await
+        Visitor::new(Link::open(&door).await?, Arc::clone(&documents)).join().await
     };
     let visitors = try_join_all(crew.into_iter().map(one)).await?;
     let cpu = process::cpu_us(process).unwrap_or(0);

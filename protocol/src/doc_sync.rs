@@ -18,6 +18,7 @@ mod read_only;
 mod requesting;
 mod syncing;
 mod unavailable;
+mod whole;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use fan_out::FanOut;
 pub use history::acknowledged;
 pub(crate) use history::has_change;
 pub use read_only::RefusedChanges;
+pub use whole::Whole;
 
 use crate::ProtocolCode;
 

@@ -19,7 +19,7 @@
 //!    wait for ever, and numbers that Automerge would panic at.
 //! 4. [`DocSync`], one per connection and document, takes the message in
 //!    ([`receive`](DocSync::receive)) and makes the next one ([`generate`](DocSync::generate)).
-//! 5. [`FanOut`] and [`encode_sync_shared`] make one message for many peers.
+//! 5. [`FanOut`], [`Whole`] and [`encode_sync_shared`] make one message for many peers.
 //! 6. [`RemoteHeadsBook`] remembers who is known to have what.
 //!
 //! Beside them stand [`Frame`], the wire format alone, and [`ProtocolCode`], the list of everything
@@ -154,7 +154,7 @@ pub use connection::{
 };
 pub use doc_sync::{
     DocSync, DocSyncOptions, FanOut, Outgoing, OutgoingKind, Phase, Received, RefusedChanges, Role, SyncError,
-    acknowledged,
+    Whole, acknowledged,
 };
 pub use document_id::{DocumentId, DocumentIdError};
 pub use frame::{

@@ -1,10 +1,10 @@
-//! A phone that has everything already: it says so, hears that it is so, and stays.
+//! A phone that gets everything, keeps none of it, and stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use automerge::ChangeHash;
-use automerge::sync::{BloomFilter, ChunkList, Have, Message, MessageVersion};
+use automerge::sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion};
 use muster_protocol::DocumentId;
 use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
 
@@ -25,19 +25,10 @@ impl Visitor {
         Self { link, documents }
     }
 
-    /// Opens every document, as a phone does that comes back and lacks nothing.
-    pub(crate) async fn level(mut self) -> Result<Self, BenchError> {
-        for (document, heads) in &*self.documents {
-            let have = Have { last_sync: heads.clone(), bloom: BloomFilter::from_hashes(std::iter::empty::<&ChangeHash>()) };
-            let message = Message {
-                heads: heads.clone(),
-                need: Vec::new(),
-                have: vec![have],
-                changes: ChunkList::from(Vec::<Vec<u8>>::new()),
-                flags: None,
-                version: MessageVersion::V1,
-            };
-            self.link.say(*document, message.encode()).await?;
+    /// Gets every document, as a phone does that comes for the first time.
+    pub(crate) async fn join(mut self) -> Result<Self, BenchError> {
+        for document in self.documents.keys() {
+            self.link.say(*document, message(Vec::new())).await?;
         }
         let mut open: BTreeSet<DocumentId> = self.documents.keys().copied().collect();
         while !open.is_empty() {
@@ -45,8 +36,8 @@ impl Visitor {
                 let size = DocumentSize { stored_changes: 1 << 20 };
                 let summary = check_sync_message(&data, &GuardLimits::bulk_import(), &size)
                     .map_err(|error| BenchError::Wire(error.to_string()))?;
-                if self.documents.get(&document) == Some(&summary.heads) {
-                    open.remove(&document);
+                if self.documents.get(&document) == Some(&summary.heads) && open.remove(&document) {
+                    self.link.say(document, message(summary.heads)).await?;
                 }
             }
         }
@@ -59,4 +50,20 @@ impl Visitor {
             self.link.hear().await?;
         }
     }
+}
+
+/// "I have all that there is up to these heads", from somebody who reads whole documents.
+fn message(heads: Vec<ChangeHash>) -> Vec<u8> {
+    let have = Have { last_sync: heads.clone(), bloom: BloomFilter::from_hashes(std::iter::empty::<&ChangeHash>()) };
+    let mut flags = MessageFlags::new();
+    flags.set(MessageFlags::SUPPORTS_SYNC_RESET);
+    let message = Message {
+        heads,
+        need: Vec::new(),
+        have: vec![have],
+        changes: ChunkList::from(Vec::<Vec<u8>>::new()),
+        flags: Some(flags),
+        version: MessageVersion::V1,
+    };
+    message.encode()
 }

@@ -86,7 +86,7 @@ impl DocSync {
         }
     }
 
-    fn forget_sent(&mut self) {
+    pub(super) fn forget_sent(&mut self) {
         self.state.sent_hashes.clear();
         self.unacknowledged.clear();
         self.level = None;

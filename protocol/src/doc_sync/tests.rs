@@ -3,6 +3,7 @@
 mod fan_out;
 mod interleavings;
 mod stories;
+mod whole;
 
 use std::collections::VecDeque;
 
@@ -19,7 +20,7 @@ fn plain() -> DocSyncOptions {
     DocSyncOptions { plain_uploads: true }
 }
 
-fn whole() -> DocSyncOptions {
+fn bulk() -> DocSyncOptions {
     DocSyncOptions::default()
 }
 

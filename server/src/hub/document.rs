@@ -20,7 +20,7 @@ use automerge::{Automerge, ChangeHash};
 use futures_util::FutureExt;
 use muster_model::access::Access;
 use muster_protocol::guard::SyncSummary;
-use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, StorageId};
+use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, SharedSync, StorageId, Whole};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 
@@ -104,8 +104,12 @@ struct Document {
     id: DocumentId,
     doc: Automerge,
     ledger: DocLedger,
+    /// The first change, which every replica begins with.
+    genesis: ChangeHash,
     /// The heads of what is stored.
     heads: Vec<ChangeHash>,
+    /// All of it as it is at its heads, for peers that have nothing yet.
+    whole: Option<(Whole, Arc<SharedSync>)>,
     stored: Stored,
     tick: Tick,
     peers: BTreeMap<u64, Attached>,

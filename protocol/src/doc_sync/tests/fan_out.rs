@@ -6,7 +6,7 @@ fn hub(phones: usize) -> (Side, Vec<(Side, DocSync)>) {
     edit(&mut server.doc, "start");
     let mut all = Vec::new();
     for i in 0..phones {
-        let mut phone = Side::new(document(&format!("phone{i}")), FULL, whole());
+        let mut phone = Side::new(document(&format!("phone{i}")), FULL, bulk());
         server.reconnect(DocSync::new(FULL, plain()));
         converse(&mut phone, &mut server);
         let session = std::mem::replace(&mut server.sync, DocSync::new(FULL, plain()));
@@ -131,7 +131,7 @@ fn sending_a_whole_document_leaves_no_list_of_its_changes_behind() {
     for i in 0..5_000 {
         edit(&mut server.doc, &i.to_string());
     }
-    let mut phone = Side::new(document("phone"), FULL, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
     phone.speak(&mut server);
     server.take_in();
     server.speak(&mut phone);

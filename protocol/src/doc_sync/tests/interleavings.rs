@@ -45,7 +45,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let phone = |i: usize| Side::new(document(&format!("phone{i}")), FULL, whole());
+        let phone = |i: usize| Side::new(document(&format!("phone{i}")), FULL, bulk());
         Self {
             hub: Side::new(document("hub"), FULL, plain()),
             sessions: (0..PHONES).map(|_| DocSync::new(FULL, plain())).collect(),
@@ -114,9 +114,9 @@ impl World {
     fn reconnect(&mut self, i: usize, saved: bool) {
         let (phone, hub) = (self.phones[i].sync.encode_state(), self.sessions[i].encode_state());
         let (phone, hub) = if saved {
-            (DocSync::resume(FULL, whole(), &phone).unwrap(), DocSync::resume(FULL, plain(), &hub).unwrap())
+            (DocSync::resume(FULL, bulk(), &phone).unwrap(), DocSync::resume(FULL, plain(), &hub).unwrap())
         } else {
-            (DocSync::new(FULL, whole()), DocSync::new(FULL, plain()))
+            (DocSync::new(FULL, bulk()), DocSync::new(FULL, plain()))
         };
         self.phones[i].reconnect(phone);
         self.sessions[i] = hub;

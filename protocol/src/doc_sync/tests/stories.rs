@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn both_edit_and_both_get_everything() {
-    let mut phone = Side::new(document("phone"), FULL, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
     let mut server = Side::new(document("server"), FULL, plain());
     edit(&mut phone.doc, "a");
     edit(&mut server.doc, "b");
@@ -23,7 +23,7 @@ fn both_edit_and_both_get_everything() {
 
 #[test]
 fn uploads_are_plain_lists_when_asked_for_and_downloads_are_not_affected() {
-    let mut phone = Side::new(document("phone"), FULL, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
     let mut server = Side::new(document("server"), FULL, plain());
     server.limits = GuardLimits::phone();
     for i in 0..50 {
@@ -33,7 +33,7 @@ fn uploads_are_plain_lists_when_asked_for_and_downloads_are_not_affected() {
     assert!(phone.sent.iter().all(|m| m.data[0] == 0x42), "the phone was never told of V2");
     assert_eq!(server.doc.get_heads(), phone.doc.get_heads());
 
-    let mut newcomer = Side::new(document("newcomer"), FULL, whole());
+    let mut newcomer = Side::new(document("newcomer"), FULL, bulk());
     server.reconnect(DocSync::new(FULL, plain()));
     converse(&mut newcomer, &mut server);
     assert!(server.sent.iter().any(|m| m.data[0] == 0x43), "a download in one piece");
@@ -42,8 +42,8 @@ fn uploads_are_plain_lists_when_asked_for_and_downloads_are_not_affected() {
 
 #[test]
 fn a_refused_change_ends_the_talk_and_pushes_still_arrive() {
-    for options in [plain(), whole()] {
-        let mut phone = Side::new(document("phone"), FULL, whole());
+    for options in [plain(), bulk()] {
+        let mut phone = Side::new(document("phone"), FULL, bulk());
         let mut server = Side::new(document("server"), Role::ReadOnlyPeer, options);
         edit(&mut server.doc, "ours");
         converse(&mut phone, &mut server);
@@ -78,8 +78,8 @@ fn a_refused_change_ends_the_talk_and_pushes_still_arrive() {
 
 #[test]
 fn a_peer_that_may_write_again_is_asked_for_what_was_refused() {
-    let mut phone = Side::new(document("phone"), FULL, whole());
-    let mut server = Side::new(document("server"), Role::ReadOnlyPeer, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
+    let mut server = Side::new(document("server"), Role::ReadOnlyPeer, bulk());
     edit(&mut server.doc, "ours");
     edit(&mut phone.doc, "theirs");
     converse(&mut phone, &mut server);
@@ -91,7 +91,7 @@ fn a_peer_that_may_write_again_is_asked_for_what_was_refused() {
 
 #[test]
 fn reconnecting_with_a_dropped_state_converges() {
-    let mut phone = Side::new(document("phone"), FULL, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
     let mut server = Side::new(document("server"), FULL, plain());
     edit(&mut phone.doc, "a");
     converse(&mut phone, &mut server);
@@ -99,7 +99,7 @@ fn reconnecting_with_a_dropped_state_converges() {
     edit(&mut phone.doc, "offline");
     // The connection broke with a message under way, both start anew.
     phone.speak(&mut server);
-    phone.reconnect(DocSync::new(FULL, whole()));
+    phone.reconnect(DocSync::new(FULL, bulk()));
     server.reconnect(DocSync::new(FULL, plain()));
     assert!(converse(&mut phone, &mut server) <= 6);
     assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
@@ -107,14 +107,14 @@ fn reconnecting_with_a_dropped_state_converges() {
 
 #[test]
 fn a_second_join_under_the_same_peer_id_is_no_loop_when_states_are_dropped() {
-    let mut phone = Side::new(document("phone"), FULL, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
     let mut server = Side::new(document("server"), FULL, plain());
     edit(&mut server.doc, "a");
     phone.speak(&mut server);
     server.take_in();
     server.speak(&mut phone);
     // The phone joins again: a new session there, and the server drops the old one.
-    phone.reconnect(DocSync::new(FULL, whole()));
+    phone.reconnect(DocSync::new(FULL, bulk()));
     server.reconnect(DocSync::new(FULL, plain()));
     assert!(converse(&mut phone, &mut server) <= 6);
     assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
@@ -122,8 +122,8 @@ fn a_second_join_under_the_same_peer_id_is_no_loop_when_states_are_dropped() {
 
 #[test]
 fn resuming_says_little_and_resuming_wrongly_loses_nothing() {
-    let mut phone = Side::new(document("phone"), FULL, whole());
-    let mut server = Side::new(document("server"), FULL, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
+    let mut server = Side::new(document("server"), FULL, bulk());
     for i in 0..200 {
         edit(&mut server.doc, &i.to_string());
     }
@@ -131,8 +131,8 @@ fn resuming_says_little_and_resuming_wrongly_loses_nothing() {
     let (of_phone, of_server) = (phone.sync.encode_state(), server.sync.encode_state());
     edit(&mut phone.doc, "one more");
 
-    phone.reconnect(DocSync::resume(FULL, whole(), &of_phone).unwrap());
-    server.reconnect(DocSync::resume(FULL, whole(), &of_server).unwrap());
+    phone.reconnect(DocSync::resume(FULL, bulk(), &of_phone).unwrap());
+    server.reconnect(DocSync::resume(FULL, bulk(), &of_server).unwrap());
     converse(&mut phone, &mut server);
     assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
     let bytes: usize = phone.sent.iter().chain(&server.sent).map(|m| m.data.len()).sum();
@@ -143,14 +143,14 @@ fn resuming_says_little_and_resuming_wrongly_loses_nothing() {
     edit(&mut old, "from before");
     server.doc = old;
     let of_phone = phone.sync.encode_state();
-    for saved in [of_server.clone(), DocSync::new(FULL, whole()).encode_state()] {
-        phone.reconnect(DocSync::resume(FULL, whole(), &of_phone).unwrap());
-        server.reconnect(DocSync::resume(FULL, whole(), &saved).unwrap());
+    for saved in [of_server.clone(), DocSync::new(FULL, bulk()).encode_state()] {
+        phone.reconnect(DocSync::resume(FULL, bulk(), &of_phone).unwrap());
+        server.reconnect(DocSync::resume(FULL, bulk(), &saved).unwrap());
         assert!(converse(&mut phone, &mut server) <= 8);
         assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
         assert!(value(&server.doc, "one more").is_some() && value(&phone.doc, "from before").is_some());
     }
-    assert!(DocSync::resume(FULL, whole(), b"nonsense").is_err());
+    assert!(DocSync::resume(FULL, bulk(), b"nonsense").is_err());
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_peer_of_format_v1_only_never_sees_v2() {
 
 #[test]
 fn what_nobody_has_is_requested_refused_once_and_revived() {
-    let mut phone = Side::new(document("phone"), FULL, whole());
+    let mut phone = Side::new(document("phone"), FULL, bulk());
     let mut server = Side::new(document("server"), FULL, plain());
     assert!(phone.speak(&mut server));
     assert_eq!(phone.sent[0].kind, OutgoingKind::Request);
@@ -187,7 +187,7 @@ fn what_nobody_has_is_requested_refused_once_and_revived() {
     assert!(server.sent.iter().all(|m| m.kind == OutgoingKind::Sync));
 
     // And from the other end: unavailable, until the phone has something itself.
-    let mut phone = Side::new(document("phone2"), FULL, whole());
+    let mut phone = Side::new(document("phone2"), FULL, bulk());
     let mut server = Side::new(document("server2"), FULL, plain());
     phone.speak(&mut server);
     server.take_in();
@@ -199,7 +199,7 @@ fn what_nobody_has_is_requested_refused_once_and_revived() {
 
 #[test]
 fn unsorted_and_repeated_hashes_from_a_peer_do_no_harm() {
-    let mut server = Side::new(document("server"), FULL, whole());
+    let mut server = Side::new(document("server"), FULL, bulk());
     edit(&mut server.doc, "a");
     let heads = server.doc.get_heads();
     let message = |heads: &[ChangeHash]| {
@@ -218,7 +218,7 @@ fn unsorted_and_repeated_hashes_from_a_peer_do_no_harm() {
 
 #[test]
 fn a_peer_that_always_builds_on_the_unknown_gets_one_answer_per_message() {
-    let mut server = Side::new(document("server"), FULL, whole());
+    let mut server = Side::new(document("server"), FULL, bulk());
     edit(&mut server.doc, "a");
     let mut data = vec![0x42, 0, 0, 1, 1];
     data.extend([7; 32]);

@@ -70,6 +70,7 @@ impl Document {
         let before = self.heads.clone();
         if !tick.changes.is_empty() {
             self.heads = self.doc.get_heads();
+            self.whole = None;
             self.ledger.refresh(&self.doc);
             self.handle.stored_changes.store(self.ledger.size().stored_changes, Ordering::Release);
             let kind = self.handle.document.kind;

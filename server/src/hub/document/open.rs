@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use automerge::ChangeHash;
 use muster_model::document;
 use muster_protocol::{DocLedger, DocumentId, PendingLimits, RemoteHeadsBook, RemoteHeadsLimits};
 
@@ -28,6 +29,8 @@ impl Document {
             None => document::create(handle.event, &handle.document, actor)?,
         };
         document::check_version(&doc)?;
+        let genesis = document::create(handle.event, &handle.document, doc.get_actor().clone())?.get_heads();
+        let genesis = genesis.first().copied().unwrap_or(ChangeHash([0; 32]));
         let ledger = DocLedger::read(&doc, PendingLimits::default());
         handle.stored_changes.store(ledger.size().stored_changes, Ordering::Release);
         if Catalog::is_told_by(handle.document.kind) {
@@ -37,7 +40,9 @@ impl Document {
             shared: Arc::clone(shared),
             handle: Arc::clone(handle),
             id: DocumentId::from_bytes(*handle.id.as_bytes()),
+            genesis,
             heads: doc.get_heads(),
+            whole: None,
             doc,
             ledger,
             stored: stored.as_ref().map(Stored::from).unwrap_or_default(),

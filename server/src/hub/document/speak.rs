@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use automerge::{Automerge, ChangeHash};
 use muster_protocol::{
-    FanOut, Frame, Noted, OutgoingKind, PeerId, RemoteHeads, SharedSync, StorageId, encode_sync_shared,
+    FanOut, Frame, Noted, OutgoingKind, PeerId, RemoteHeads, SharedSync, StorageId, Whole, encode_sync_shared,
 };
 
 use super::{Document, heavy};
@@ -47,8 +47,20 @@ impl Document {
                 counters.deliveries.add(fan_out.changes().saturating_sub(own));
                 continue;
             }
-            // A peer that has nothing yet gets the whole document, which takes its time to encode.
             let doc = &self.doc;
+            if peer.sync.wants_whole(&self.genesis) {
+                let (whole, frame) = self.whole.get_or_insert_with(|| {
+                    counters.shared_encodings.add(1);
+                    let whole = heavy(|| Whole::new(doc));
+                    let frame = encode_sync_shared(&self.shared.peer_id, &self.id, whole.data());
+                    (whole, Arc::new(frame))
+                });
+                peer.sync.accept_whole(whole);
+                peer.link.send_shared(frame);
+                counters.deliveries.add(shared.news.saturating_sub(own));
+                continue;
+            }
+            // A peer that has nothing yet gets the whole document, which takes its time to encode.
             let is_fresh = peer.sync.peer_heads().is_none_or(<[ChangeHash]>::is_empty);
             let outgoing = if is_fresh { heavy(|| peer.sync.generate(doc)) } else { peer.sync.generate(doc) };
             let Some(outgoing) = outgoing else { continue };
