@@ -24,12 +24,12 @@ use crate::error::BenchError;
 use crate::process;
 use crate::report::{Figure, Report, Subject, float};
 use changes::Changes;
-use link::{Load, Share};
 pub(crate) use link::{Door, Link};
-pub(crate) use visitor::Visitor;
+use link::{Load, Share};
 use phone::{Replica, Start};
 use subject::Server;
 use tally::Tally;
+pub(crate) use visitor::Visitor;
 
 /// How long after the last change a server may take until everybody has everything.
 const CONVERGE_WITHIN: Duration = Duration::from_secs(100);

@@ -221,7 +221,8 @@ mod tests {
             unit: "s",
             n: 1,
         };
-        let expected = r#"{"bench":"fanout-50","subject":"automerge-repo","metric":"converged_s","value":null,"unit":"s","n":1}"#;
+        let expected =
+            r#"{"bench":"fanout-50","subject":"automerge-repo","metric":"converged_s","value":null,"unit":"s","n":1}"#;
         assert_eq!(serde_json::to_string(&row).unwrap(), expected);
     }
 

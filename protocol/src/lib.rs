@@ -153,8 +153,8 @@ pub use connection::{
     PeerMessage,
 };
 pub use doc_sync::{
-    DocSync, DocSyncOptions, FanOut, Outgoing, OutgoingKind, Phase, Received, RefusedChanges, Role, SyncError,
-    Whole, acknowledged,
+    DocSync, DocSyncOptions, FanOut, Outgoing, OutgoingKind, Phase, Received, RefusedChanges, Role, SyncError, Whole,
+    acknowledged,
 };
 pub use document_id::{DocumentId, DocumentIdError};
 pub use frame::{

@@ -36,10 +36,10 @@ use muster_model::time::Timestamp;
 use muster_protocol::{PeerId, PeerInfo, StorageId};
 
 pub use admission::{AccessAdmission, Admission, Decision, Upload};
+pub use clock::Clock;
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
-pub use clock::Clock;
 pub use stats::HubStats;
 pub use surroundings::Surroundings;
 

@@ -5,11 +5,12 @@
 
 mod farewell;
 mod liveness;
+mod web_socket;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::Message;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use muster_model::time::Timestamp;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::hub::{Ending, Hub, Outbox, Principal, Session, wire};
 use liveness::Liveness;
+pub use web_socket::{NotAWebSocket, Upgrade, WebSocket};
 
 /// Frames, and about how many bytes, that are written in one go.
 const WRITE_BATCH: usize = 64;
@@ -76,19 +78,7 @@ impl SocketConfig {
     }
 }
 
-/// What a WebSocket reads into: most frames are some hundred bytes, ten thousand idle phones have one buffer each (the
-/// library's default is 128 KiB), and the library fills all of it with zeros before each read: with 8 KiB that was an
-/// eighth of the server's time with 50 phones.
-const READ_BUFFER_BYTES: usize = 2 << 10;
-
-/// Sets the limits of an upgrade whose WebSocket is to be served. Set TCP_NODELAY on the listener, too: frames are small
-/// and waited for.
-pub fn prepare(upgrade: WebSocketUpgrade, config: &SocketConfig) -> WebSocketUpgrade {
-    let largest = config.max_frame_bytes_import.max(config.max_frame_bytes);
-    upgrade.max_message_size(largest).max_frame_size(largest).read_buffer_size(READ_BUFFER_BYTES)
-}
-
-/// What a [`prepare`]d upgrade makes: WebSocket messages, whole and in order, both ways. A simulation brings its own.
+/// What an [`Upgrade`] makes: WebSocket messages, whole and in order, both ways. A simulation brings its own.
 pub trait Socket:
     Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Send + Unpin + 'static
 {
@@ -99,7 +89,7 @@ impl<S> Socket for S where
 {
 }
 
-/// Serves one WebSocket, made by a [`prepare`]d upgrade, until it ends.
+/// Serves one WebSocket, made by an [`Upgrade`], until it ends.
 pub async fn serve(socket: impl Socket, principal: Principal, hub: Hub, config: SocketConfig) {
     let _count = hub.count_task();
     let (mut sink, mut stream) = socket.split();
@@ -113,12 +103,8 @@ pub async fn serve(socket: impl Socket, principal: Principal, hub: Hub, config: 
     let ending = match handshake {
         Ok(peer) => match hub.join(principal, &peer).await {
             Ok((session, outbox)) => {
-                let mut open = Open {
-                    connection: &mut connection,
-                    stream: &mut stream,
-                    hub: &hub,
-                    last_words: &mut last_words,
-                };
+                let mut open =
+                    Open { connection: &mut connection, stream: &mut stream, hub: &hub, last_words: &mut last_words };
                 open.run(&mut sink, session, outbox, &config).await
             }
             Err(ending) => ending,

@@ -59,12 +59,8 @@ impl Changes {
 
     /// Notes a change that a phone of the load has written.
     pub(super) fn wrote(&self, change: &Change, at: Instant) -> (Number, Known) {
-        let known = Known {
-            hash: change.hash(),
-            deps: change.deps().to_vec(),
-            max_op: change.max_op(),
-            written: Some(at),
-        };
+        let known =
+            Known { hash: change.hash(), deps: change.deps().to_vec(), max_op: change.max_op(), written: Some(at) };
         let number = self.tables().note(known.clone());
         (number, known)
     }

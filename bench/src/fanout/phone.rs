@@ -87,7 +87,8 @@ impl Replica {
     /// The first message; `uploading` all that the phone has, to a server that has nothing.
     pub(super) fn open(&mut self, uploading: bool) -> Vec<u8> {
         let hashes: Vec<ChangeHash> = self.start.changes.iter().map(|(hash, _)| *hash).collect();
-        let chunks = if uploading { self.start.changes.iter().map(|(_, bytes)| bytes.clone()).collect() } else { vec![] };
+        let chunks =
+            if uploading { self.start.changes.iter().map(|(_, bytes)| bytes.clone()).collect() } else { vec![] };
         let have = Have { last_sync: Vec::new(), bloom: BloomFilter::from_hashes(hashes.iter()) };
         self.message(have, Vec::new(), chunks)
     }

@@ -2,8 +2,6 @@
 
 use axum::Extension;
 use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 
 use crate::app::AppState;
@@ -11,7 +9,7 @@ use crate::auth::extract::SyncCaller;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::hub::Principal;
 use crate::serve::Peer;
-use crate::sync_socket;
+use crate::sync_socket::{self, NotAWebSocket, Upgrade};
 
 /// The path.
 pub(crate) const PATH: &str = "/sync";
@@ -28,7 +26,7 @@ pub(crate) async fn sync(
     State(app): State<AppState>,
     SyncCaller(device): SyncCaller,
     peer: Option<Extension<Peer>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Upgrade, NotAWebSocket>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|_| ErrorCode::NotAWebSocket)?;
     let principal = Principal {
@@ -39,7 +37,7 @@ pub(crate) async fn sync(
     };
     let config = app.config.sync.to_socket_config();
     let hub = app.hub.clone();
-    Ok(sync_socket::prepare(upgrade, &config).on_upgrade(move |socket| async move {
+    Ok(upgrade.serve(&app.config.sync.to_socket_config(), move |socket| async move {
         sync_socket::serve(socket, principal, hub, config).await;
         // The connection counts among the open ones until here.
         drop(peer);

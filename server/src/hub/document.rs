@@ -20,7 +20,9 @@ use automerge::{Automerge, ChangeHash};
 use futures_util::FutureExt;
 use muster_model::access::Access;
 use muster_protocol::guard::SyncSummary;
-use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, SharedSync, StorageId, Whole};
+use muster_protocol::{
+    DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, SharedSync, StorageId, Whole,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Query, State};
 use axum::serve::ListenerExt;
 use futures_util::StreamExt;
@@ -20,7 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::hub::{AccessAdmission, Admission, Hub, HubConfig, Principal, Surroundings};
 use crate::storage::{DocumentStore, MemoryStore, QuarantineLimits, Storage};
-use crate::sync_socket::{self, SocketConfig};
+use crate::sync_socket::{self, SocketConfig, Upgrade};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,11 +64,11 @@ struct Who {
     expires_ms: Option<i64>,
 }
 
-async fn sync(State(app): State<App>, Query(who): Query<Who>, upgrade: WebSocketUpgrade) -> axum::response::Response {
+async fn sync(State(app): State<App>, Query(who): Query<Who>, upgrade: Upgrade) -> axum::response::Response {
     let token_expires_at = who.expires_ms.map(Timestamp::from_ms);
     let principal = Principal { device: who.device, event: who.event, role: who.role, token_expires_at };
-    sync_socket::prepare(upgrade, &app.socket)
-        .on_upgrade(move |socket| sync_socket::serve(socket, principal, app.hub, app.socket))
+    let config = app.socket.clone();
+    upgrade.serve(&config, move |socket| sync_socket::serve(socket, principal, app.hub, app.socket))
 }
 
 impl TestServer {

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use muster_protocol::{RemoteHeads, StorageId};
 
 use super::{Document, heavy};
-use crate::hub::catalog::Catalog;
 use crate::hub::HubError;
+use crate::hub::catalog::Catalog;
 use crate::storage::{DocumentWrite, NewQuarantined, Quarantined, StorageError, SyncStateKey};
 
 /// What the store has of the document.

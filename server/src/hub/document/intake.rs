@@ -21,7 +21,8 @@ impl Document {
         // A sync state that cannot be read is worth nothing; without it the peers need a round trip more.
         let sync = resumed.and_then(Result::ok).unwrap_or_else(|| DocSync::new(role, options));
         let id = link.id;
-        let peer = Attached { link, access, role, sync, touched: speak_first, owed: false, authored: 0, refusal: None, saved };
+        let peer =
+            Attached { link, access, role, sync, touched: speak_first, owed: false, authored: 0, refusal: None, saved };
         if self.peers.insert(id, peer).is_none() {
             self.shared.counters.attachments.add(1);
         }
