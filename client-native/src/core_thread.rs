@@ -215,7 +215,10 @@ impl CoreThread {
         let (carrier, inbound) = (self.carrier.clone(), self.inbound.clone());
         self.runtime.spawn(async move {
             let down = match carrier.connect(&target).await {
-                Ok(open) => read(link, open, &inbound, true).await,
+                Ok(Link { incoming, outgoing }) => match inbound.send(Inbound::Up { link, outgoing }).await {
+                    Ok(()) => read(link, incoming, &inbound).await,
+                    Err(_) => CarrierError::Ended,
+                },
                 Err(error) => error,
             };
             tracing::debug!(%server, %link, reason = %down, "link down");
@@ -232,22 +235,29 @@ impl CoreThread {
     ) -> Result<(), muster_client_core::error::CoreError> {
         let link = LinkId::of_host(self.next_host_link);
         self.next_host_link += 1;
-        self.links.insert(link, open.outgoing.clone());
+        let Link { incoming, outgoing } = open;
+        self.links.insert(link, outgoing);
         let inbound = self.inbound.clone();
         self.runtime.spawn(async move {
-            let down = read(link, open, &inbound, false).await;
+            let down = read(link, incoming, &inbound).await;
             let _ = inbound.send(Inbound::Down { link, reason: down_reason(&down) }).await;
         });
-        self.dispatch(Event::PeerUp { link, role, side }).map(drop)
+        let taken = self.dispatch(Event::PeerUp { link, role, side });
+        if taken.is_err() {
+            // The core does not know the link: nobody else would ever close it.
+            self.links.remove(&link);
+        }
+        taken.map(drop)
     }
 }
 
-/// Reads a link to its end; says why it ended.
-async fn read(link: LinkId, open: Link, inbound: &mpsc::Sender<Inbound>, announce: bool) -> CarrierError {
-    let Link { mut incoming, outgoing } = open;
-    if announce && inbound.send(Inbound::Up { link, outgoing }).await.is_err() {
-        return CarrierError::Ended;
-    }
+/// Reads a link to its end; says why it ended. The half that sends is the core's alone: that it lets go of it is how a
+/// carrier learns that the link is closed.
+async fn read(
+    link: LinkId,
+    mut incoming: mpsc::Receiver<Result<Vec<u8>, CarrierError>>,
+    inbound: &mpsc::Sender<Inbound>,
+) -> CarrierError {
     loop {
         match incoming.recv().await {
             Some(Ok(bytes)) => {
