@@ -6,6 +6,7 @@
 
 mod arrows;
 mod attendees;
+mod bindings;
 mod crash;
 mod demo;
 mod error;
@@ -39,6 +40,8 @@ enum Task {
     Test(test::Args),
     /// Kill the server and phones at random moments and look for anything lost
     Crash(crash::Args),
+    /// Write the Kotlin, Swift and Python sides of mobile-ffi
+    Bindings(bindings::Args),
     /// Write a CSV of made attendees, the same on every machine for one seed
     Attendees(attendees::Args),
 }
@@ -56,13 +59,14 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode, Error> {
     match task {
         Task::Setup => {
-            setup::run()?;
+            setup::run_for_tests()?;
             println!("setup: nothing is missing");
             Ok(ExitCode::SUCCESS)
         }
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Crash(args) => crash::run(&args),
+        Task::Bindings(args) => bindings::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

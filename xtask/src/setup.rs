@@ -17,9 +17,15 @@ enum Need {
     Archiver,
     Rustfmt,
     Clippy,
+    Python,
+    Jdk,
+    Maven,
 }
 
 const NEEDS: [Need; 4] = [Need::CCompiler, Need::Archiver, Need::Rustfmt, Need::Clippy];
+
+/// What only the stories of the bindings need, besides.
+const TEST_NEEDS: [Need; 3] = [Need::Python, Need::Jdk, Need::Maven];
 
 /// What can be used here to install something.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +42,9 @@ impl Need {
             Self::Archiver => "ar (C objects are gathered into libraries)",
             Self::Rustfmt => "rustfmt (the format gate)",
             Self::Clippy => "clippy (the lint gate)",
+            Self::Python => "Python 3 with venv (the bindings for Python)",
+            Self::Jdk => "a JDK, 17 or later (the bindings for Kotlin)",
+            Self::Maven => "Maven (the bindings for Kotlin)",
         }
     }
 
@@ -45,19 +54,24 @@ impl Need {
             Self::Archiver => succeeds(Command::new("ar").arg("--version")) || cfg!(not(target_os = "linux")),
             Self::Rustfmt => succeeds(cargo().args(["fmt", "--version"])),
             Self::Clippy => succeeds(cargo().args(["clippy", "--version"])),
+            // Debian splits what makes an environment from the interpreter.
+            Self::Python => succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
+            Self::Jdk => succeeds(Command::new("javac").args(["--release", "17", "--version"])),
+            Self::Maven => succeeds(Command::new("mvn").arg("--version")),
         }
     }
 
     /// The program that would install it here, with its arguments, where we may run it.
     fn installer(self, means: Means) -> Option<&'static [&'static str]> {
         match self {
-            Self::CCompiler | Self::Archiver => (means.root && means.apt).then_some(&[
-                "apt-get",
-                "install",
-                "--yes",
-                "--no-install-recommends",
-                "build-essential",
-            ]),
+            Self::CCompiler | Self::Archiver => {
+                apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "build-essential"])
+            }
+            Self::Python => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "python3-venv"]),
+            Self::Jdk => {
+                apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "default-jdk-headless"])
+            }
+            Self::Maven => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "maven"]),
             Self::Rustfmt => means.rustup.then_some(&["rustup", "component", "add", "rustfmt"]),
             Self::Clippy => means.rustup.then_some(&["rustup", "component", "add", "clippy"]),
         }
@@ -68,6 +82,10 @@ impl Need {
         let how = match self {
             Self::CCompiler | Self::Archiver if means.apt => "run `sudo apt-get install build-essential`",
             Self::CCompiler | Self::Archiver => "install your system's C compiler",
+            Self::Python if means.apt => "run `sudo apt-get install python3-venv`",
+            Self::Jdk if means.apt => "run `sudo apt-get install default-jdk-headless`",
+            Self::Maven if means.apt => "run `sudo apt-get install maven`",
+            Self::Python | Self::Jdk | Self::Maven => "install it from your system's packages",
             Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
             Self::Clippy if means.rustup => "run `rustup component add clippy`",
             Self::Rustfmt | Self::Clippy => "install rustup, see https://rustup.rs",
@@ -76,12 +94,29 @@ impl Need {
     }
 }
 
-/// Installs what is missing and can be installed.
+/// What apt may install here.
+fn apt(means: Means, words: &'static [&'static str]) -> Option<&'static [&'static str]> {
+    (means.root && means.apt).then_some(words)
+}
+
+/// Installs what is missing to build and can be installed.
 ///
 /// # Errors
 /// [`Error::NotReady`] with one line for each thing that is still missing.
 pub(crate) fn run() -> Result<(), Error> {
-    let missing: Vec<Need> = NEEDS.into_iter().filter(|need| !need.is_met()).collect();
+    meet(&NEEDS)
+}
+
+/// The same, with what only the tests need.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn run_for_tests() -> Result<(), Error> {
+    meet(&[&NEEDS[..], &TEST_NEEDS].concat())
+}
+
+fn meet(needs: &[Need]) -> Result<(), Error> {
+    let missing: Vec<Need> = needs.iter().copied().filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -148,6 +183,16 @@ mod tests {
         let programs = installers(&NEEDS, DEBIAN_ROOT);
         let packages: Vec<&str> = programs.iter().filter_map(|words| words.last().copied()).collect();
         assert_eq!(packages, ["build-essential", "rustfmt", "clippy"]);
+    }
+
+    #[test]
+    fn what_the_tests_need_besides_has_a_package_each() {
+        let packages: Vec<_> =
+            installers(&TEST_NEEDS, DEBIAN_ROOT).iter().filter_map(|words| words.last()).copied().collect();
+        assert_eq!(packages, ["python3-venv", "default-jdk-headless", "maven"]);
+        for need in TEST_NEEDS {
+            assert!(need.advice(DEBIAN_ROOT).contains("sudo apt-get install"), "{}", need.advice(DEBIAN_ROOT));
+        }
     }
 
     #[test]
