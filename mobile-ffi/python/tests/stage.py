@@ -29,19 +29,26 @@ class Stage:
         with open(folder / "server.log", "ab") as log:
             serve = [MUSTER, "serve", "--listen", "127.0.0.1:0", "--data", str(self.data)]
             self.process = subprocess.Popen(serve, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
-        self._wait_until_ready()
+        self._phones = 0
+        self._tickets = iter(range(ATTENDEES - 1))
+        try:
+            self._wait_until_ready()
+            self._fill()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _fill(self):
         created = self.command("event", "create", "--name", "Story", "--time-zone", "Europe/Riga")
         self.event = created["event_id"]
         rows = ["Ticket code,First name,Last name,Organisation,Category,E-mail,Language,Status,Notes"]
         for nth in range(ATTENDEES):
             status = "unpaid" if nth == ATTENDEES - 1 else "paid"
             rows.append(f"storyticket{nth},Guest,Number {nth},Nobody,Delegate,g{nth}@example.org,lv,{status},")
-        attendees = folder / "attendees.csv"
+        attendees = self.folder / "attendees.csv"
         attendees.write_text("\n".join(rows) + "\n")
         for file in [SAMPLES / "conference.xml", SAMPLES / "rooms.csv", SAMPLES / "presenters.csv", attendees]:
             self.command("event", "import", self.event, str(file))
-        self._phones = 0
-        self._tickets = iter(range(ATTENDEES - 1))
 
     def _wait_until_ready(self):
         deadline = time.monotonic() + WITHIN_S

@@ -28,10 +28,12 @@ object Stage {
     val event: String
 
     init {
+        // By values, not through this object: what follows may fail, and then there is no such object.
+        val (started, made) = server to folder
         Runtime.getRuntime().addShutdownHook(Thread {
-            server.destroy()
-            server.waitFor(10, TimeUnit.SECONDS)
-            folder.toFile().deleteRecursively()
+            started.destroy()
+            started.waitFor(10, TimeUnit.SECONDS)
+            made.toFile().deleteRecursively()
         })
         waitUntilReady()
         event = text(command("event", "create", "--name", "Story", "--time-zone", "Europe/Riga"), "event_id")
