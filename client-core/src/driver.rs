@@ -417,6 +417,14 @@ impl<S: Store> Driver<S> {
         self.read(now, |engine, cx| engine.own_facts(cx))
     }
 
+    /// The facts that this device recorded and no server is known to have, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn unsent_facts(&mut self, now: Timestamp) -> Result<Vec<Fact>, CoreError> {
+        self.read(now, |engine, cx| engine.unsent_facts(cx))
+    }
+
     /// The bytes of a document as this phone has it, whole, to compare replicas with; `None` if nothing of it is here.
     ///
     /// # Errors

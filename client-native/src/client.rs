@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use muster_client_core::code::CoreCode;
-use muster_client_core::command::{Answer, CheckIn, Command, NewIncident, NewWalkIn, Recorded, ScanResult, Settle};
+use muster_client_core::code::{CoreCode, RetryClass};
+use muster_client_core::command::{
+    Answer, Answers, CheckIn, Command, NewIncident, NewWalkIn, Recorded, ScanResult, Settle,
+};
 use muster_client_core::driver::Driver;
 use muster_client_core::error::CoreError;
 use muster_client_core::event::{Enrolment, Event, ServerId, Side, Topic};
@@ -81,9 +83,33 @@ impl ClientError {
             Self::Thread(_) => CoreCode::Internal.as_str(),
         }
     }
+
+    /// When to try again.
+    #[must_use]
+    pub fn retry(&self) -> RetryClass {
+        match self {
+            Self::Core(error) => error.retry,
+            Self::Enrol(error) => error.retry(),
+            Self::Closed => RetryClass::NeedsUser,
+            Self::Thread(_) => CoreCode::Internal.retry(),
+        }
+    }
+
+    /// What is wrong and what to do about it, in one English sentence without personal data.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Core(error) => error.code.remedy().to_owned(),
+            Self::Enrol(EnrolError::Refused { detail, .. }) => detail.clone(),
+            Self::Enrol(error) => error.to_string(),
+            Self::Closed => self.to_string(),
+            Self::Thread(_) => CoreCode::Internal.remedy().to_owned(),
+        }
+    }
 }
 
-/// A phone's whole state behind one handle. Cheap to clone; the core ends when the last clone is dropped.
+/// A phone's whole state behind one handle. Cheap to clone; the core ends when the last clone is dropped, or at
+/// [`Client::close`].
 ///
 /// Every call that records something returns when it is on disk. None waits for a network but [`Client::enrol`].
 #[derive(Clone)]
@@ -207,7 +233,13 @@ impl Client {
     /// What changes from now on. A listener that lags too far behind gets `RecvError::Lagged`: look at everything again.
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<Vec<Topic>> {
-        self.core.changes.subscribe()
+        self.core.changes()
+    }
+
+    /// Closes the links and the database, which another client may open as soon as this returns. What was asked before is
+    /// done first; whatever is asked of any clone from then on gets [`ClientError::Closed`].
+    pub async fn close(&self) {
+        self.core.end().await;
     }
 
     /// A code was scanned; whoever is admitted is checked in, durably, before this returns.
@@ -215,7 +247,19 @@ impl Client {
     /// # Errors
     /// If nothing could be recorded; then nobody was admitted.
     pub async fn scan(&self, checkpoint: CheckpointId, code: &str) -> Result<ScanResult, ClientError> {
-        let answers = Default::default();
+        self.scan_with_answers(checkpoint, code, Answers::new()).await
+    }
+
+    /// The same, with what was answered to the questions of an earlier verdict.
+    ///
+    /// # Errors
+    /// If nothing could be recorded; then nobody was admitted.
+    pub async fn scan_with_answers(
+        &self,
+        checkpoint: CheckpointId,
+        code: &str,
+        answers: Answers,
+    ) -> Result<ScanResult, ClientError> {
         self.scanned(Command::Scan { checkpoint, code: code.to_owned(), answers }).await
     }
 
@@ -320,3 +364,6 @@ fn unexpected() -> ClientError {
     let code = CoreCode::Internal;
     CoreError { code, retry: code.retry(), detail: "the answer does not fit the question".into() }.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,22 @@ enum Inbound {
 #[derive(Clone)]
 pub(crate) struct CoreHandle {
     pub(crate) jobs: mpsc::Sender<Job>,
-    pub(crate) changes: broadcast::Sender<Vec<Topic>>,
+    /// Weak, so that listeners hear the end of the core although somebody still holds a handle.
+    changes: broadcast::WeakSender<Vec<Topic>>,
+}
+
+impl CoreHandle {
+    /// What changes from now on; at its end already if the core has ended.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<Vec<Topic>> {
+        self.changes.upgrade().map_or_else(|| broadcast::channel(1).1, |changes| changes.subscribe())
+    }
+
+    /// Ends the core after the jobs that were handed over before, and waits until its database is closed.
+    pub(crate) async fn end(&self) {
+        // Who cannot hand the job over finds the core ended, or ending.
+        let _ = self.jobs.send(Box::new(|core: &mut CoreThread| core.ending = true)).await;
+        self.jobs.closed().await;
+    }
 }
 
 /// The core and what it needs to run.
@@ -60,6 +75,8 @@ pub(crate) struct CoreThread {
     changes: broadcast::Sender<Vec<Topic>>,
     wake_at: Option<Timestamp>,
     next_host_link: u64,
+    /// Somebody closed the client: no further job is done.
+    ending: bool,
 }
 
 /// Starts the thread on an opened core.
@@ -72,8 +89,8 @@ pub(crate) fn start(
     clock: Clock,
     runtime: Handle,
 ) -> std::io::Result<CoreHandle> {
-    let (jobs, waiting_jobs) = mpsc::channel(JOB_CAPACITY);
-    let (inbound, waiting_inbound) = mpsc::channel(INBOUND_CAPACITY);
+    let (jobs, mut waiting_jobs) = mpsc::channel(JOB_CAPACITY);
+    let (inbound, mut waiting_inbound) = mpsc::channel(INBOUND_CAPACITY);
     let (changes, _) = broadcast::channel(CHANGES_CAPACITY);
     let mut core = CoreThread {
         driver,
@@ -82,16 +99,21 @@ pub(crate) fn start(
         runtime,
         links: HashMap::new(),
         inbound,
-        changes: changes.clone(),
+        changes,
         wake_at: None,
         next_host_link: 0,
+        ending: false,
     };
+    let handle = CoreHandle { jobs, changes: core.changes.downgrade() };
     let run = move || {
         core.perform_effects();
-        core.run(waiting_jobs, waiting_inbound);
+        core.run(&mut waiting_jobs, &mut waiting_inbound);
+        // The database first: who waits for the end of the jobs may open it again at once.
+        drop(core);
+        drop(waiting_jobs);
     };
     std::thread::Builder::new().name("muster-core".into()).spawn(run)?;
-    Ok(CoreHandle { jobs, changes })
+    Ok(handle)
 }
 
 enum Next {
@@ -103,9 +125,9 @@ enum Next {
 }
 
 impl CoreThread {
-    fn run(&mut self, mut jobs: mpsc::Receiver<Job>, mut inbound: mpsc::Receiver<Inbound>) {
+    fn run(&mut self, jobs: &mut mpsc::Receiver<Job>, inbound: &mut mpsc::Receiver<Inbound>) {
         let runtime = self.runtime.clone();
-        loop {
+        while !self.ending {
             let wake_in = self.wake_at.map(|at| at.since_ms((self.clock)()).max(0));
             let wake = async {
                 match wake_in.and_then(|ms| u64::try_from(ms).ok()) {
@@ -215,7 +237,10 @@ impl CoreThread {
         let (carrier, inbound) = (self.carrier.clone(), self.inbound.clone());
         self.runtime.spawn(async move {
             let down = match carrier.connect(&target).await {
-                Ok(open) => read(link, open, &inbound, true).await,
+                Ok(Link { incoming, outgoing }) => match inbound.send(Inbound::Up { link, outgoing }).await {
+                    Ok(()) => read(link, incoming, &inbound).await,
+                    Err(_) => CarrierError::Ended,
+                },
                 Err(error) => error,
             };
             tracing::debug!(%server, %link, reason = %down, "link down");
@@ -232,22 +257,29 @@ impl CoreThread {
     ) -> Result<(), muster_client_core::error::CoreError> {
         let link = LinkId::of_host(self.next_host_link);
         self.next_host_link += 1;
-        self.links.insert(link, open.outgoing.clone());
+        let Link { incoming, outgoing } = open;
+        self.links.insert(link, outgoing);
         let inbound = self.inbound.clone();
         self.runtime.spawn(async move {
-            let down = read(link, open, &inbound, false).await;
+            let down = read(link, incoming, &inbound).await;
             let _ = inbound.send(Inbound::Down { link, reason: down_reason(&down) }).await;
         });
-        self.dispatch(Event::PeerUp { link, role, side }).map(drop)
+        let taken = self.dispatch(Event::PeerUp { link, role, side });
+        if taken.is_err() {
+            // The core does not know the link: nobody else would ever close it.
+            self.links.remove(&link);
+        }
+        taken.map(drop)
     }
 }
 
-/// Reads a link to its end; says why it ended.
-async fn read(link: LinkId, open: Link, inbound: &mpsc::Sender<Inbound>, announce: bool) -> CarrierError {
-    let Link { mut incoming, outgoing } = open;
-    if announce && inbound.send(Inbound::Up { link, outgoing }).await.is_err() {
-        return CarrierError::Ended;
-    }
+/// Reads a link to its end; says why it ended. The half that sends is the core's alone: that it lets go of it is how a
+/// carrier learns that the link is closed.
+async fn read(
+    link: LinkId,
+    mut incoming: mpsc::Receiver<Result<Vec<u8>, CarrierError>>,
+    inbound: &mpsc::Sender<Inbound>,
+) -> CarrierError {
     loop {
         match incoming.recv().await {
             Some(Ok(bytes)) => {

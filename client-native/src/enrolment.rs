@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
+use muster_protocol::RetryClass;
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use muster_client_core::event::Token;
@@ -30,6 +32,8 @@ pub enum EnrolError {
         code: String,
         /// What it says to do.
         detail: String,
+        /// Whether it is only busy; otherwise the code will not do.
+        busy: bool,
     },
     /// What answers is not a Muster server, or one of another version.
     #[error("the server's answer cannot be understood: check the address")]
@@ -45,6 +49,16 @@ impl EnrolError {
             Self::Unreachable(_) => "unreachable",
             Self::Refused { code, .. } => code,
             Self::NotMuster => "not_muster",
+        }
+    }
+
+    /// When to try again.
+    #[must_use]
+    pub const fn retry(&self) -> RetryClass {
+        match self {
+            Self::Refused { busy: true, .. } => RetryClass::Transient,
+            Self::Unreachable(_) => RetryClass::NeedsNetwork,
+            Self::NotALink | Self::Refused { .. } | Self::NotMuster => RetryClass::NeedsUser,
         }
     }
 }
@@ -128,11 +142,12 @@ pub async fn enrol(http: &reqwest::Client, link: &EnrolmentLink, device_name: &s
     let question = Question { code: link.code.reveal(), device_name };
     let sent = http.post(url).timeout(TIMEOUT).json(&question).send();
     let response = sent.await.map_err(|error| EnrolError::Unreachable(error.without_url()))?;
-    let accepted = response.status().is_success();
+    let status = response.status();
     let body = bounded(response).await?;
-    if !accepted {
+    if !status.is_success() {
         let refusal: Refusal = serde_json::from_slice(&body).map_err(|_| EnrolError::NotMuster)?;
-        return Err(EnrolError::Refused { code: refusal.code, detail: refusal.detail });
+        let busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+        return Err(EnrolError::Refused { code: refusal.code, detail: refusal.detail, busy });
     }
     let answer: Answer = serde_json::from_slice(&body).map_err(|_| EnrolError::NotMuster)?;
     Ok(Enrolled {

@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: Muster beside its peers and beside what the machine allows, in one run.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use crate::attendees;
 use crate::error::Error;
+use crate::npm;
 use crate::setup;
-use crate::workspace::{Profile, Workspace, become_program, run as run_program, succeeds};
+use crate::workspace::{Profile, Workspace, become_program, succeeds};
 
 /// How long the list of attendees is: the largest event that is measured.
 const ATTENDEES: u32 = 100_000;
@@ -71,18 +72,7 @@ fn automerge_repo(workspace: &Workspace) -> Option<PathBuf> {
         left_out("automerge-repo", "node and npm are missing: run `apt-get install nodejs npm`");
         return None;
     }
-    // npm notes in node_modules what it has installed; `npm ci` would throw all of it away and fetch it again.
-    let installed = package.join("node_modules/.package-lock.json");
-    let is_newer = |file: &str| {
-        let changed = |path: PathBuf| path.metadata().and_then(|about| about.modified()).ok();
-        changed(installed.clone()) > changed(package.join(file))
-    };
-    if installed.exists() && is_newer("package-lock.json") {
-        return Some(package);
-    }
-    let mut install = Command::new("npm");
-    install.args(["ci", "--omit=dev", "--no-audit", "--no-fund", "--silent"]).current_dir(&package);
-    match run_program(install.stdout(Stdio::null())) {
+    match npm::install(&package) {
         Ok(()) => Some(package),
         Err(error) => {
             left_out("automerge-repo", &error.to_string());

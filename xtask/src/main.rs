@@ -7,6 +7,7 @@
 mod arrows;
 mod attendees;
 mod bench;
+mod bindings;
 mod crash;
 mod demo;
 mod error;
@@ -43,6 +44,8 @@ enum Task {
     Crash(crash::Args),
     /// Measure it beside its peers and beside what the machine allows
     Bench(bench::Args),
+    /// Write the Kotlin, Swift and Python sides of mobile-ffi
+    Bindings(bindings::Args),
     /// Write a CSV of made attendees, the same on every machine for one seed
     Attendees(attendees::Args),
 }
@@ -68,6 +71,7 @@ fn run(task: Task) -> Result<ExitCode, Error> {
         Task::Test(args) => test::run(&args),
         Task::Crash(args) => crash::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Bindings(args) => bindings::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -20,13 +20,16 @@ enum Need {
     Clippy,
     Node,
     Npm,
+    Python,
+    Jdk,
+    Maven,
 }
 
 /// What building and showing Muster needs.
 const NEEDS: [Need; 4] = [Need::CCompiler, Need::Archiver, Need::Rustfmt, Need::Clippy];
 
-/// What its tests need beside that.
-const TEST_NEEDS: [Need; 2] = [Need::Node, Need::Npm];
+/// What its tests need beside that: foreign clients and the bindings of other languages.
+const TEST_NEEDS: [Need; 5] = [Need::Node, Need::Npm, Need::Python, Need::Jdk, Need::Maven];
 
 /// What can be used here to install something.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,9 @@ impl Need {
             Self::Clippy => "clippy (the lint gate)",
             Self::Node => "Node 18 or later (tests run foreign clients in it)",
             Self::Npm => "npm (it installs the foreign clients)",
+            Self::Python => "Python 3 with venv (the bindings for Python)",
+            Self::Jdk => "a JDK, 17 or later (the bindings for Kotlin)",
+            Self::Maven => "Maven (the bindings for Kotlin)",
         }
     }
 
@@ -56,29 +62,29 @@ impl Need {
             Self::Clippy => succeeds(cargo().args(["clippy", "--version"])),
             Self::Node => node_major().is_some_and(|major| major >= OLDEST_NODE),
             Self::Npm => succeeds(Command::new("npm").arg("--version")),
+            // Debian splits what makes an environment from the interpreter.
+            Self::Python => succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
+            Self::Jdk => succeeds(Command::new("javac").args(["--release", "17", "--version"])),
+            Self::Maven => succeeds(Command::new("mvn").arg("--version")),
         }
     }
 
     /// The program that would install it here, with its arguments, where we may run it.
     fn installer(self, means: Means) -> Option<&'static [&'static str]> {
         match self {
-            Self::CCompiler | Self::Archiver => (means.root && means.apt).then_some(&[
-                "apt-get",
-                "install",
-                "--yes",
-                "--no-install-recommends",
-                "build-essential",
-            ]),
+            Self::CCompiler | Self::Archiver => {
+                apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "build-essential"])
+            }
+            Self::Python => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "python3-venv"]),
+            Self::Jdk => {
+                apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "default-jdk-headless"])
+            }
+            Self::Maven => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "maven"]),
             Self::Rustfmt => means.rustup.then_some(&["rustup", "component", "add", "rustfmt"]),
             Self::Clippy => means.rustup.then_some(&["rustup", "component", "add", "clippy"]),
-            Self::Node | Self::Npm => (means.root && means.apt).then_some(&[
-                "apt-get",
-                "install",
-                "--yes",
-                "--no-install-recommends",
-                "nodejs",
-                "npm",
-            ]),
+            Self::Node | Self::Npm => {
+                apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "nodejs", "npm"])
+            }
         }
     }
 
@@ -87,6 +93,10 @@ impl Need {
         let how = match self {
             Self::CCompiler | Self::Archiver if means.apt => "run `sudo apt-get install build-essential`",
             Self::CCompiler | Self::Archiver => "install your system's C compiler",
+            Self::Python if means.apt => "run `sudo apt-get install python3-venv`",
+            Self::Jdk if means.apt => "run `sudo apt-get install default-jdk-headless`",
+            Self::Maven if means.apt => "run `sudo apt-get install maven`",
+            Self::Python | Self::Jdk | Self::Maven => "install it from your system's packages",
             Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
             Self::Clippy if means.rustup => "run `rustup component add clippy`",
             Self::Rustfmt | Self::Clippy => "install rustup, see https://rustup.rs",
@@ -95,6 +105,11 @@ impl Need {
         };
         format!("  {} is missing: {how}", self.name())
     }
+}
+
+/// What apt may install here.
+fn apt(means: Means, words: &'static [&'static str]) -> Option<&'static [&'static str]> {
+    (means.root && means.apt).then_some(words)
 }
 
 /// Installs what building and showing Muster needs, if it is missing and can be installed.
@@ -186,7 +201,11 @@ mod tests {
     fn root_on_debian_installs_each_package_once() {
         let programs = installers(&[&NEEDS[..], &TEST_NEEDS[..]].concat(), DEBIAN_ROOT);
         let packages: Vec<&str> = programs.iter().filter_map(|words| words.last().copied()).collect();
-        assert_eq!(packages, ["build-essential", "rustfmt", "clippy", "npm"]);
+        let expected = ["build-essential", "rustfmt", "clippy", "npm", "python3-venv", "default-jdk-headless", "maven"];
+        assert_eq!(packages, expected);
+        for need in TEST_NEEDS {
+            assert!(need.advice(DEBIAN_ROOT).contains("sudo apt-get install"), "{}", need.advice(DEBIAN_ROOT));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::arrows;
+use crate::bindings;
 use crate::demo;
 use crate::error::Error;
 use crate::npm;
@@ -16,7 +17,7 @@ use crate::workspace::{Workspace, run as run_program};
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo
+    /// Leave out the demo and the bindings
     #[arg(long)]
     fast: bool,
 }
@@ -38,7 +39,8 @@ const GATES: [(&str, Action); 7] = [
     ("tests", |workspace| run_program(with_test_environment(&mut workspace.cargo(["test", "--workspace"]))?)),
 ];
 
-const DEMO: (&str, Action) = ("demo", demo::check);
+/// What takes longer, or needs more than Rust.
+const SLOW_GATES: [(&str, Action); 2] = [("demo", demo::check), ("bindings", bindings::check)];
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     let mut steps: Vec<(&str, Action)> = vec![("setup", |_| setup::run_for_tests())];
     steps.extend(GATES);
     if !args.fast {
-        steps.push(DEMO);
+        steps.extend(SLOW_GATES);
     }
     let (outcomes, failure) = run_steps(&Workspace::find()?, &steps);
     println!("\n{}", table(&outcomes));

@@ -28,6 +28,15 @@ pub(crate) enum Profile {
     Release,
 }
 
+impl Profile {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
 impl Workspace {
     /// Finds the workspace that xtask was built from, with the target directory that cargo uses now
     /// (`CARGO_TARGET_DIR` and cargo's configuration included).
@@ -47,6 +56,16 @@ impl Workspace {
         self.root.join(relative)
     }
 
+    /// The folder of all that is built.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Where cargo puts a binary or library of this file name.
+    pub(crate) fn built(&self, profile: Profile, file_name: &str) -> PathBuf {
+        self.target.join(profile.folder()).join(file_name)
+    }
+
     /// A `cargo` to run in the workspace's root.
     pub(crate) fn cargo<const N: usize>(&self, args: [&str; N]) -> Command {
         let mut command = cargo();
@@ -63,17 +82,16 @@ impl Workspace {
         profile: Profile,
         binaries: [(&str, &str); N],
     ) -> Result<[PathBuf; N], Error> {
-        let (name, folder) = match profile {
-            Profile::Dev => ("dev", "debug"),
-            Profile::Release => ("release", "release"),
+        let name = match profile {
+            Profile::Dev => "dev",
+            Profile::Release => "release",
         };
         let mut command = self.cargo(["build", "--profile", name]);
         for (package, binary) in binaries {
             command.args(["--package", package, "--bin", binary]);
         }
         run(&mut command)?;
-        let folder = self.target.join(folder);
-        Ok(binaries.map(|(_, binary)| folder.join(format!("{binary}{}", env::consts::EXE_SUFFIX))))
+        Ok(binaries.map(|(_, binary)| self.built(profile, &format!("{binary}{}", env::consts::EXE_SUFFIX))))
     }
 }
 

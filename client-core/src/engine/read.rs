@@ -1,6 +1,6 @@
 //! Questions: pure reads of projections and of the views in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::access::Role;
 use muster_model::document::{DocKind, DocRef};
@@ -8,8 +8,7 @@ use muster_model::double_admission::State;
 use muster_model::event::{Event, OnlyKey};
 use muster_model::fact::{Fact, FactBody};
 use muster_model::fact_order::standing;
-use muster_model::id::RoomId;
-use muster_model::id::{AttendeeId, CheckpointId, PresenterId, SessionId};
+use muster_model::id::{AttendeeId, CheckpointId, FactId, PresenterId, RoomId, SessionId};
 use muster_model::program::{Room, Session};
 use muster_model::readiness::{self, items_for, of_session};
 use muster_model::ticket::TicketHash;
@@ -20,6 +19,7 @@ use super::links::Phase;
 use super::views::{ProgramView, all};
 use super::{Cx, Engine};
 use crate::error::{EngineError, Missing};
+use crate::event::ServerId;
 use crate::search::terms;
 use crate::store::{DoubleRow, Place};
 use crate::view::{
@@ -273,6 +273,21 @@ impl Engine {
         let mut facts = Vec::new();
         for counter in 1..=book.fact_counter {
             let id = muster_model::id::FactId { device: identity.device, counter };
+            facts.extend(cx.store.fact(id)?.map(|row| row.fact));
+        }
+        Ok(facts)
+    }
+
+    pub(crate) fn unsent_facts(&self, cx: &Cx<'_>) -> Result<Vec<Fact>, EngineError> {
+        let servers = self.book(cx)?.0.servers.len();
+        let mut lacking: BTreeMap<FactId, BTreeSet<ServerId>> = BTreeMap::new();
+        for (server, doc, _) in cx.store.outbox_counts()? {
+            for fact in cx.store.outbox(&server, &doc)?.into_iter().filter_map(|row| row.fact) {
+                lacking.entry(fact).or_default().insert(server.clone());
+            }
+        }
+        let mut facts = Vec::new();
+        for (id, _) in lacking.into_iter().filter(|(_, by)| by.len() == servers) {
             facts.extend(cx.store.fact(id)?.map(|row| row.fact));
         }
         Ok(facts)

@@ -54,6 +54,20 @@ fn links_that_break_at_every_message_lose_nothing() {
 }
 
 #[test]
+fn what_no_server_has_can_be_listed() {
+    let mut world = World::with_phones(10, 1);
+    world.network_down();
+    let recorded: Vec<_> = [2, 3].map(|number| world.scan(0, number).recorded.unwrap().fact).into();
+    let now = world.now;
+    let unsent = world.phones[0].unsent_facts(now).unwrap();
+    assert_eq!(unsent.iter().map(|fact| fact.id).collect::<Vec<_>>(), recorded);
+    world.network_up();
+    let now = world.now;
+    assert_eq!(world.phones[0].unsent_facts(now).unwrap(), Vec::new());
+    assert_eq!(world.phones[0].own_facts(now).unwrap().len(), 2);
+}
+
+#[test]
 fn what_a_server_refuses_is_parked_and_kept() {
     let mut world = World::with_phones(10, 2);
     world.server.read_only.insert(checkins(0));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value as Json, json};
 
+use super::failed;
 use crate::store::StoreError;
 
 /// Where a damaged database went.
@@ -25,9 +26,10 @@ pub struct PutAside {
 /// Puts the database of this file aside, so that a new one can be opened in its place.
 ///
 /// # Errors
-/// If the file system does not let it be renamed or the export be written. Then the database stays where it is.
+/// [`StoreError::Busy`] if somebody has it open: what they recorded after this could not be exported any more. If the file
+/// system does not let it be renamed or the export be written. Then the database stays where it is.
 pub fn put_aside(path: &Path) -> Result<PutAside, StoreError> {
-    let (entries, complete) = unsent(path);
+    let (entries, complete) = unsent(path)?;
     let database = free_name(path);
     let export = with_suffix(&database, ".unsent.json");
     let facts = entries.len();
@@ -59,9 +61,18 @@ fn free_name(path: &Path) -> PathBuf {
 
 /// The facts in the outbox, as far as they can be read; and whether all could. If the outbox itself cannot be read, every
 /// fact that can be: too many are better than too few.
-fn unsent(path: &Path) -> (Vec<Json>, bool) {
+///
+/// # Errors
+/// [`StoreError::Busy`] if somebody has the database open.
+fn unsent(path: &Path) -> Result<(Vec<Json>, bool), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(connection) = Connection::open_with_flags(path, flags) else { return (Vec::new(), false) };
+    let Ok(connection) = Connection::open_with_flags(path, flags) else { return Ok((Vec::new(), false)) };
+    connection.busy_timeout(super::BUSY_TIMEOUT).map_err(failed)?;
+    // Any read asks for the lock; how else it fails is what the rest of this function is about.
+    let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    if let Err(StoreError::Busy) = asked.map_err(failed) {
+        return Err(StoreError::Busy);
+    }
     let sent_or_not = "SELECT facts.id, facts.doc, facts.json FROM outbox JOIN facts ON facts.id = outbox.fact
                        GROUP BY facts.id";
     let waiting: Option<i64> = connection
@@ -75,7 +86,7 @@ fn unsent(path: &Path) -> (Vec<Json>, bool) {
             found = all;
         }
     }
-    (found, whole)
+    Ok((found, whole))
 }
 
 /// Reads until the first row that does not read.

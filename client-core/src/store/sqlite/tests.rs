@@ -109,6 +109,18 @@ fn what_had_not_been_sent_is_exported_whole_where_it_can_be_read() {
 }
 
 #[test]
+fn a_database_that_somebody_has_open_is_not_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.db");
+    let mut open = SqliteStore::open(&path).unwrap();
+    assert!(matches!(put_aside(&path), Err(StoreError::Busy)));
+    open.commit(&batch("later", 1)).unwrap();
+    drop(open);
+    assert_eq!(SqliteStore::open(&path).unwrap().meta("later").unwrap(), Some(vec![7; 1]));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing was put beside it");
+}
+
+#[test]
 fn a_file_that_is_no_database_says_so_and_can_be_put_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("event.db");

@@ -1,0 +1,132 @@
+//! What a scan came to.
+
+use muster_client_core::command;
+use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId};
+use muster_model::time::Timestamp;
+use muster_model::verdict;
+
+use crate::attendee::{AttendeeCard, Durability};
+use crate::checkpoint::Question;
+use crate::mirror::list;
+
+/// What staff should do, and why.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum Verdict {
+    /// Let them in.
+    Admitted,
+    /// They are in already.
+    AlreadyIn {
+        /// Since when, corrected.
+        at: Timestamp,
+        /// Where.
+        checkpoint: CheckpointId,
+        /// Which device let them in.
+        device: DeviceId,
+        /// The admission.
+        fact: FactId,
+    },
+    /// This phone knows nobody with this code.
+    Unknown,
+    /// The registration was cancelled.
+    Cancelled,
+    /// It is not paid for.
+    Unpaid,
+    /// The organiser does not let this person in.
+    Blocked,
+    /// The ticket was replaced by another.
+    Revoked,
+    /// This checkpoint does not admit the category.
+    WrongCategory {
+        /// The attendee's.
+        category: String,
+        /// Those admitted.
+        admits: Vec<String>,
+    },
+    /// Not yet.
+    TooEarly {
+        /// From when.
+        admits_from: Timestamp,
+    },
+    /// No longer.
+    TooLate {
+        /// Until when it was.
+        admitted_until: Timestamp,
+    },
+    /// A ticket of another event.
+    WrongEvent,
+    /// Ask these first, then scan again with the answers.
+    AnswersRequired {
+        /// What to ask.
+        questions: Vec<Question>,
+    },
+    /// Several attendees fit: choose one.
+    Ambiguous {
+        /// Those that fit.
+        candidates: Vec<AttendeeId>,
+    },
+}
+
+/// A fact was recorded, durably.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+pub struct Recorded {
+    /// Its id; `undo` takes it.
+    pub fact: FactId,
+    /// Where it is by now.
+    pub durability: Durability,
+    /// The attendee that a walk-in became.
+    pub attendee: Option<AttendeeId>,
+}
+
+/// What a scan or a check-in came to.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct ScanResult {
+    /// What staff should do.
+    pub verdict: Verdict,
+    /// The stable name of the verdict (`already_in`).
+    pub code: String,
+    /// The entry, if one was recorded.
+    pub recorded: Option<Recorded>,
+    /// Who it is, if it is one attendee. Shows the new entry already.
+    pub card: Option<AttendeeCard>,
+    /// The same code was scanned on this device a moment ago: this is the same answer again, nothing new was recorded.
+    pub repeated: bool,
+}
+
+impl From<verdict::Verdict> for Verdict {
+    fn from(verdict: verdict::Verdict) -> Self {
+        use verdict::Verdict as Theirs;
+        match verdict {
+            Theirs::Admitted => Self::Admitted,
+            Theirs::AlreadyIn { at, checkpoint, device, fact } => Self::AlreadyIn { at, checkpoint, device, fact },
+            Theirs::Unknown => Self::Unknown,
+            Theirs::Cancelled => Self::Cancelled,
+            Theirs::Unpaid => Self::Unpaid,
+            Theirs::Blocked => Self::Blocked,
+            Theirs::Revoked => Self::Revoked,
+            Theirs::WrongCategory { category, admits } => Self::WrongCategory { category, admits },
+            Theirs::TooEarly { from } => Self::TooEarly { admits_from: from },
+            Theirs::TooLate { until } => Self::TooLate { admitted_until: until },
+            Theirs::WrongEvent => Self::WrongEvent,
+            Theirs::AnswersRequired { questions } => Self::AnswersRequired { questions: list(questions) },
+            Theirs::Ambiguous { candidates } => Self::Ambiguous { candidates },
+        }
+    }
+}
+
+impl From<command::Recorded> for Recorded {
+    fn from(recorded: command::Recorded) -> Self {
+        Self { fact: recorded.fact, durability: recorded.durability.into(), attendee: recorded.attendee }
+    }
+}
+
+impl From<command::ScanResult> for ScanResult {
+    fn from(result: command::ScanResult) -> Self {
+        Self {
+            code: result.verdict.code().to_owned(),
+            verdict: result.verdict.into(),
+            recorded: result.recorded.map(Into::into),
+            card: result.card.map(Into::into),
+            repeated: result.repeated,
+        }
+    }
+}
