@@ -23,6 +23,7 @@ mod registry;
 mod session;
 mod shared;
 mod stats;
+mod surroundings;
 mod work;
 
 use std::sync::Arc;
@@ -31,15 +32,18 @@ use automerge::transaction::Transaction;
 use automerge::{Automerge, ChangeHash};
 use muster_model::document::DocRef;
 use muster_model::id::{DeviceId, EventId};
+use muster_model::time::Timestamp;
 use muster_protocol::{PeerId, PeerInfo, StorageId};
 
 pub use admission::{AccessAdmission, Admission, Decision, Upload};
+pub use clock::Clock;
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
 pub use stats::HubStats;
+pub use surroundings::Surroundings;
 
-pub(crate) use clock::{now, wire};
+pub(crate) use clock::wire;
 pub(crate) use link::Outbox;
 pub(crate) use session::Session;
 use shared::{Shared, TaskCount};
@@ -75,19 +79,19 @@ impl Hub {
     /// # Errors
     /// If the store cannot be read or written.
     pub async fn new(store: impl DocumentStore, config: HubConfig) -> Result<Self, HubError> {
-        Self::with_admission(Arc::new(store), config, Arc::new(AccessAdmission)).await
+        Self::in_surroundings(Arc::new(store), config, Surroundings::default()).await
     }
 
-    /// As [`new`](Self::new), with other rules for what is let in.
+    /// As [`new`](Self::new), with other rules for what is let in, or another clock.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub async fn with_admission(
+    pub async fn in_surroundings(
         store: Arc<dyn DocumentStore>,
         config: HubConfig,
-        admission: Arc<dyn Admission>,
+        surroundings: Surroundings,
     ) -> Result<Self, HubError> {
-        Ok(Self { shared: Arc::new(Shared::new(store, config, admission).await?) })
+        Ok(Self { shared: Arc::new(Shared::new(store, config, surroundings).await?) })
     }
 
     /// Looks at a document as it is stored. The document waits meanwhile.
@@ -166,6 +170,11 @@ impl Hub {
         let mut stopping = self.shared.stopping.subscribe();
         // The sender is in our hands, so the wait ends only when it says so.
         drop(stopping.wait_for(|stopping| *stopping).await);
+    }
+
+    /// The time by the hub's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.now()
     }
 
     pub(crate) fn peer_id(&self) -> &PeerId {

@@ -9,15 +9,16 @@ mod liveness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocketUpgrade};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use muster_model::time::Timestamp;
 use muster_protocol::{
     Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, FrameLimits, PeerInfo, PeerMessage, ProtocolCode,
 };
 use tokio::time::{Instant, timeout};
 
-use crate::hub::{Ending, Hub, Outbox, Principal, Session, now, wire};
+use crate::hub::{Ending, Hub, Outbox, Principal, Session, wire};
 use liveness::Liveness;
 
 /// Frames, and about how many bytes, that are written in one go.
@@ -86,23 +87,33 @@ pub fn prepare(upgrade: WebSocketUpgrade, config: &SocketConfig) -> WebSocketUpg
     upgrade.max_message_size(largest).max_frame_size(largest).read_buffer_size(READ_BUFFER_BYTES)
 }
 
-type Sink = SplitSink<WebSocket, Message>;
-type Stream = SplitStream<WebSocket>;
+/// What a [`prepare`]d upgrade makes: WebSocket messages, whole and in order, both ways. A simulation brings its own.
+pub trait Socket:
+    Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Send + Unpin + 'static
+{
+}
+
+impl<S> Socket for S where
+    S: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Send + Unpin + 'static
+{
+}
 
 /// Serves one WebSocket, made by a [`prepare`]d upgrade, until it ends.
-pub async fn serve(socket: WebSocket, principal: Principal, hub: Hub, config: SocketConfig) {
+pub async fn serve(socket: impl Socket, principal: Principal, hub: Hub, config: SocketConfig) {
     let _count = hub.count_task();
     let (mut sink, mut stream) = socket.split();
     let mut connection = Connection::server(config.connection(&principal, &hub));
     let handshake = tokio::select! {
-        handshake = shake_hands(&mut connection, &mut sink, &mut stream, &config) => handshake,
+        biased;
         () = hub.stopping() => Err(Ending::ShuttingDown),
+        handshake = shake_hands(&mut connection, (&mut sink, &mut stream), &hub, &config) => handshake,
     };
     let mut last_words = Vec::new();
     let ending = match handshake {
         Ok(peer) => match hub.join(principal, &peer).await {
             Ok((session, outbox)) => {
-                let mut open = Open { connection: &mut connection, stream: &mut stream, last_words: &mut last_words };
+                let mut open =
+                    Open { connection: &mut connection, stream: &mut stream, hub: &hub, last_words: &mut last_words };
                 open.run(&mut sink, session, outbox, &config).await
             }
             Err(ending) => ending,
@@ -118,17 +129,17 @@ pub async fn serve(socket: WebSocket, principal: Principal, hub: Hub, config: So
 }
 
 /// From the open carrier to the peer's `join`, answered.
-async fn shake_hands(
+async fn shake_hands<S: Socket>(
     connection: &mut Connection,
-    sink: &mut Sink,
-    stream: &mut Stream,
+    (sink, stream): (&mut SplitSink<S, Message>, &mut SplitStream<S>),
+    hub: &Hub,
     config: &SocketConfig,
 ) -> Result<PeerInfo, Ending> {
-    connection.handle(wire(now()), ConnectionEvent::Opened);
+    connection.handle(wire(hub.now()), ConnectionEvent::Opened);
     let introduced = async {
         loop {
             let message = stream.next().await;
-            let output = hear(connection, message)?;
+            let output = hear(connection, hub.now(), message)?;
             for frame in output.send {
                 write(sink, [Message::Binary(frame.into())], config).await?;
             }
@@ -150,9 +161,10 @@ async fn shake_hands(
 /// What the carrier brought, checked by the connection.
 fn hear(
     connection: &mut Connection,
+    now: Timestamp,
     message: Option<Result<Message, axum::Error>>,
 ) -> Result<ConnectionOutput, Ending> {
-    let at = wire(now());
+    let at = wire(now);
     match message {
         Some(Ok(Message::Binary(bytes))) => Ok(connection.handle(at, ConnectionEvent::Frame(&bytes))),
         Some(Ok(Message::Text(_))) => Ok(connection.handle(at, ConnectionEvent::Text)),
@@ -167,8 +179,8 @@ fn hear(
 }
 
 /// Writes messages and flushes once.
-async fn write(
-    sink: &mut Sink,
+async fn write<S: Socket>(
+    sink: &mut SplitSink<S, Message>,
     messages: impl IntoIterator<Item = Message>,
     config: &SocketConfig,
 ) -> Result<(), Ending> {
@@ -198,18 +210,19 @@ fn len(message: &Message) -> u64 {
 }
 
 /// The reading side of a WebSocket after its handshake.
-struct Open<'a> {
+struct Open<'a, S> {
     connection: &'a mut Connection,
-    stream: &'a mut Stream,
+    stream: &'a mut SplitStream<S>,
+    hub: &'a Hub,
     /// What is to be said before closing.
     last_words: &'a mut Vec<Vec<u8>>,
 }
 
-impl Open<'_> {
+impl<S: Socket> Open<'_, S> {
     /// Reads and writes until somebody ends it; says why it ended. The session is gone then.
     async fn run(
         &mut self,
-        sink: &mut Sink,
+        sink: &mut SplitSink<S, Message>,
         mut session: Session,
         mut outbox: Outbox,
         config: &SocketConfig,
@@ -219,7 +232,7 @@ impl Open<'_> {
         tokio::select! {
             biased;
             ending = link.ended() => ending,
-            () = until(session.token_expires_at()) => Ending::TokenExpired,
+            () = until(self.hub, session.token_expires_at()) => Ending::TokenExpired,
             ending = self.read(&mut session, &liveness) => ending,
             ending = write_all(sink, &mut outbox, &liveness, config) => ending,
         }
@@ -252,7 +265,7 @@ impl Open<'_> {
         message: Option<Result<Message, axum::Error>>,
         session: &mut Session,
     ) -> Result<(), Ending> {
-        let output = hear(self.connection, message)?;
+        let output = hear(self.connection, self.hub.now(), message)?;
         if let Some(reason) = output.close {
             self.last_words.extend(output.send);
             return Err(match reason.code {
@@ -270,13 +283,25 @@ impl Open<'_> {
     }
 }
 
-async fn write_all(sink: &mut Sink, outbox: &mut Outbox, liveness: &Liveness, config: &SocketConfig) -> Ending {
+async fn write_all<S: Socket>(
+    sink: &mut SplitSink<S, Message>,
+    outbox: &mut Outbox,
+    liveness: &Liveness,
+    config: &SocketConfig,
+) -> Ending {
     let period = Duration::from_millis(config.ping_ms.max(1));
     let mut pings = tokio::time::interval_at(Instant::now() + period, period);
     pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let silence = Duration::from_millis(config.silence_ms);
     loop {
         let written = tokio::select! {
+            biased;
+            _ = pings.tick() => {
+                if liveness.silence() > silence {
+                    return Ending::Unresponsive;
+                }
+                write(sink, [Message::Ping(axum::body::Bytes::new())], config).await
+            }
             frame = outbox.next() => {
                 let Some(frame) = frame else { return Ending::Left };
                 let begun = Instant::now();
@@ -286,12 +311,6 @@ async fn write_all(sink: &mut Sink, outbox: &mut Outbox, liveness: &Liveness, co
                     liveness.heard();
                 }
                 written
-            }
-            _ = pings.tick() => {
-                if liveness.silence() > silence {
-                    return Ending::Unresponsive;
-                }
-                write(sink, [Message::Ping(axum::body::Bytes::new())], config).await
             }
         };
         if let Err(ending) = written {
@@ -313,9 +332,9 @@ fn batch(first: axum::body::Bytes, outbox: &mut Outbox) -> Vec<Message> {
 }
 
 /// Waits until then; for ever if there is no end.
-async fn until(at: Option<muster_model::time::Timestamp>) {
+async fn until(hub: &Hub, at: Option<Timestamp>) {
     let Some(at) = at else { return std::future::pending().await };
-    let left_ms = u64::try_from(at.since_ms(now())).unwrap_or(0);
+    let left_ms = u64::try_from(at.since_ms(hub.now())).unwrap_or(0);
     tokio::time::sleep(Duration::from_millis(left_ms)).await;
 }
 

@@ -1,13 +1,15 @@
-//! The server's clock.
+//! The hub's clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use muster_model::time::Timestamp;
 
-/// Now, by the machine's clock; the epoch if the clock is before it.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+/// Where the hub takes the time from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The machine's clock.
+pub(super) fn machine_clock() -> Clock {
+    Arc::new(crate::clock::now)
 }
 
 /// The same for the wire.

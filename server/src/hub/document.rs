@@ -303,10 +303,11 @@ impl Document {
             work.answer(Err(HubError::DocumentFull { limit }));
             return Ok(());
         }
+        let now = self.shared.now();
         let doc = &mut self.doc;
         let before = &self.heads;
         let changes = heavy(|| {
-            work.run(doc);
+            work.run(doc, now);
             if work.writes() && doc.get_heads() != *before { doc.get_changes(before) } else { Vec::new() }
         });
         let changed = !changes.is_empty();

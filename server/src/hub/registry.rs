@@ -1,6 +1,6 @@
 //! Which documents are open, and who uses them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -25,20 +25,19 @@ pub(super) struct Handle {
     pub(super) culprit: AtomicU64,
     /// Why it failed, for those who still wait for an answer.
     pub(super) failure: OnceLock<HubError>,
-    attached: Mutex<HashMap<u64, Arc<Link>>>,
+    attached: Mutex<BTreeMap<u64, Arc<Link>>>,
     leases: AtomicUsize,
 }
 
 impl Handle {
-    fn attached(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
+    fn attached(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Link>>> {
         self.attached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the connections that use the document. The one whose message it was working on is told that it was to blame.
     pub(super) fn end_attached(&self, panicked: bool) {
         let culprit = if panicked { self.culprit.load(Ordering::Acquire) } else { 0 };
-        let attached: Vec<Arc<Link>> = self.attached().drain().map(|(_, link)| link).collect();
-        for link in attached {
+        for link in std::mem::take(&mut *self.attached()).into_values() {
             let blamed = link.id == culprit;
             let ending =
                 if blamed { Ending::protocol(muster_protocol::ProtocolCode::SyncApply) } else { link.overload() };

@@ -1,6 +1,6 @@
 //! One connection at the hub: what comes in is checked here, on the connection's own task, before a document sees it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -34,9 +34,9 @@ pub(crate) struct Session {
     growth: watch::Receiver<usize>,
     limits: GuardLimits,
     inbound: InboundBudget,
-    documents: HashMap<DocumentId, Lease>,
+    documents: BTreeMap<DocumentId, Lease>,
     /// Asked for and not there, or not for this peer; the catalogue may grow.
-    denied: HashSet<DocumentId>,
+    denied: BTreeSet<DocumentId>,
     subscriptions: BTreeSet<StorageId>,
 }
 
@@ -68,8 +68,8 @@ impl Session {
             growth,
             catalog,
             limits,
-            documents: HashMap::new(),
-            denied: HashSet::new(),
+            documents: BTreeMap::new(),
+            denied: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
         };
         Ok((session, outbox))

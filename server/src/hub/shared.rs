@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_model::document::{DocId, DocKind, DocRef};
 use muster_model::id::{DeviceId, EventId};
+use muster_model::time::Timestamp;
 use muster_protocol::{PeerId, PeerInfo, StorageId};
 use tokio::sync::watch;
 
-use super::admission::Admission;
 use super::catalog::Catalog;
 use super::link::{InboundBudget, Link, Outbox};
 use super::registry::{Lease, Registry};
 use super::stats::Counters;
-use super::{Ending, HubConfig, HubError, Principal};
+use super::{Ending, HubConfig, HubError, Principal, Surroundings};
 use crate::storage::DocumentStore;
 
 /// A peer of a device of an event: at most one connection.
@@ -23,7 +23,7 @@ type LinkKey = (EventId, DeviceId, PeerId);
 pub(super) struct Shared {
     pub(super) store: Arc<dyn DocumentStore>,
     pub(super) config: HubConfig,
-    pub(super) admission: Arc<dyn Admission>,
+    pub(super) surroundings: Surroundings,
     pub(super) counters: Arc<Counters>,
     pub(super) registry: Registry,
     pub(super) inbound: InboundBudget,
@@ -31,9 +31,8 @@ pub(super) struct Shared {
     pub(super) peer_id: PeerId,
     /// What we store to, the same for ever.
     pub(super) storage_id: StorageId,
-    /// Under which the server writes, and what tells apart its runs.
+    /// Under which the server writes.
     pub(super) device: DeviceId,
-    pub(super) session: [u8; 8],
     /// How many document tasks and connections there are; the end waits for none.
     pub(super) tasks: watch::Sender<usize>,
     pub(super) stopping: watch::Sender<bool>,
@@ -55,26 +54,26 @@ impl Shared {
     pub(super) async fn new(
         store: Arc<dyn DocumentStore>,
         config: HubConfig,
-        admission: Arc<dyn Admission>,
+        surroundings: Surroundings,
     ) -> Result<Self, HubError> {
-        let (uuid, device, session): ([u8; 16], [u8; 8], [u8; 8]) = rand::random();
+        let (uuid, device): ([u8; 16], [u8; 8]) = rand::random();
         let storage_uuid = uuid::Builder::from_random_bytes(uuid).into_uuid().to_string();
         let device = DeviceId::from_random(device);
         let storage_id = store.keep("storage_id", storage_uuid).await?;
         let device = store.keep("device_id", device.to_string()).await?;
         let damaged = crate::storage::StorageError::Value { table: "meta", column: "value" };
         let age_ms = i64::from(config.sync_state_days).saturating_mul(24 * 60 * 60 * 1_000);
-        let expired = store.expire_sync_states(super::clock::now().plus_ms(age_ms.saturating_neg())).await?;
+        let oldest = (surroundings.clock)().plus_ms(age_ms.saturating_neg());
+        let expired = store.expire_sync_states(oldest).await?;
         tracing::debug!(expired, "old sync states were forgotten");
         Ok(Self {
             peer_id: PeerId::new(&format!("muster-{storage_id}")).map_err(|_| damaged.clone())?,
             storage_id: StorageId::new(&storage_id).map_err(|_| damaged.clone())?,
             device: device.parse().map_err(|_| damaged)?,
-            session,
             inbound: InboundBudget::new(config.inbound_bytes),
             store,
             config,
-            admission,
+            surroundings,
             counters: Arc::default(),
             registry: Registry::default(),
             tasks: watch::Sender::new(0),
@@ -86,6 +85,10 @@ impl Shared {
             catalogs: Mutex::default(),
             suspects: Mutex::default(),
         })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.surroundings.clock)()
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -6,11 +6,12 @@ use automerge::transaction::{CommitOptions, Transaction};
 use automerge::{Automerge, ChangeHash};
 use muster_model::document::DocRef;
 use muster_model::id::EventId;
+use muster_model::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::document::Message;
 use super::shared::Shared;
-use super::{EditError, Edited, HubError, clock};
+use super::{EditError, Edited, HubError};
 
 /// The heads after the work, and whether it changed anything.
 type Outcome = Result<(Vec<ChangeHash>, bool), HubError>;
@@ -20,7 +21,7 @@ pub(super) trait Work: Send {
     /// Whether it may change the document.
     fn writes(&self) -> bool;
     /// Does it. Once.
-    fn run(&mut self, doc: &mut Automerge);
+    fn run(&mut self, doc: &mut Automerge, now: Timestamp);
     /// Answers, when what it did is stored.
     fn answer(self: Box<Self>, outcome: Outcome);
 }
@@ -40,7 +41,7 @@ where
         false
     }
 
-    fn run(&mut self, doc: &mut Automerge) {
+    fn run(&mut self, doc: &mut Automerge, _: Timestamp) {
         self.value = self.look.take().map(|look| look(doc));
     }
 
@@ -68,12 +69,12 @@ where
         true
     }
 
-    fn run(&mut self, doc: &mut Automerge) {
+    fn run(&mut self, doc: &mut Automerge, now: Timestamp) {
         let Some(edit) = self.edit.take() else { return };
         let mut transaction = doc.transaction();
         let value = edit(&mut transaction);
         if value.is_ok() {
-            let now_s = clock::now().ms().div_euclid(1_000);
+            let now_s = now.ms().div_euclid(1_000);
             transaction.commit_with(CommitOptions::default().with_time(now_s));
         } else {
             transaction.rollback();

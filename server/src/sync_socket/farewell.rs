@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message};
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
 
-use super::{Sink, SocketConfig, Stream};
+use super::{Socket, SocketConfig};
 use crate::hub::Ending;
 
 /// Says why and closes. What the peer still sends is read and dropped until it has closed too: a carrier that is shut with
 /// bytes unread may lose what was written last.
-pub(super) async fn say(
+pub(super) async fn say<S: Socket>(
     words: Vec<Vec<u8>>,
-    (mut sink, mut stream): (Sink, Stream),
+    (mut sink, mut stream): (SplitSink<S, Message>, SplitStream<S>),
     ending: &Ending,
     config: &SocketConfig,
 ) {

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::hub::{AccessAdmission, Admission, Hub, HubConfig, Principal};
+use crate::hub::{AccessAdmission, Admission, Hub, HubConfig, Principal, Surroundings};
 use crate::storage::{DocumentStore, MemoryStore, QuarantineLimits, Storage};
 use crate::sync_socket::{self, SocketConfig};
 
@@ -79,7 +79,8 @@ impl TestServer {
     }
 
     pub(crate) async fn start(store: impl DocumentStore, setup: Setup) -> Self {
-        let hub = Hub::with_admission(Arc::new(store), setup.hub, setup.admission).await.unwrap();
+        let surroundings = Surroundings { admission: setup.admission, ..Surroundings::default() };
+        let hub = Hub::in_surroundings(Arc::new(store), setup.hub, surroundings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = Router::new()

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use muster_protocol::{RemoteHeads, StorageId};
 
 use super::{Document, heavy};
+use crate::hub::HubError;
 use crate::hub::catalog::Catalog;
-use crate::hub::{HubError, clock};
 use crate::storage::{DocumentWrite, NewQuarantined, Quarantined, StorageError, SyncStateKey};
 
 /// What the store has of the document.
@@ -109,7 +109,7 @@ impl Document {
         let states = async {
             if !tick.sync_states.is_empty() {
                 let max = self.shared.config.sync_states_per_device;
-                let put = store.put_sync_states(tick.sync_states.clone(), clock::now(), max);
+                let put = store.put_sync_states(tick.sync_states.clone(), self.shared.now(), max);
                 if let Err(error) = put.await {
                     // Without them the next connection needs a round trip more.
                     tracing::warn!(%error, "sync states were not kept");

@@ -9,7 +9,7 @@ use muster_protocol::{DocSync, DocSyncOptions, ProtocolCode, Received, RemoteHea
 
 use super::{Attach, Attached, Document, Incoming};
 use crate::hub::admission::{Decision, Upload};
-use crate::hub::{Ending, clock};
+use crate::hub::{Ending, wire};
 use crate::storage::{NewQuarantined, SyncStateKey};
 
 impl Document {
@@ -93,7 +93,7 @@ impl Document {
             let reason = "the document is full: its changes were kept aside; tell a coordinator";
             return Decision::Refuse { code: ProtocolCode::ReadOnly, reason };
         }
-        self.shared.admission.check(&Upload {
+        self.shared.surroundings.admission.check(&Upload {
             principal: &peer.link.principal,
             document: self.handle.document,
             access: peer.access,
@@ -143,12 +143,12 @@ impl Document {
                 code: code.as_str().to_owned(),
                 reason: reason.to_owned(),
                 bytes: refused.bytes,
-                received_at: clock::now(),
+                received_at: self.shared.now(),
             };
             self.tick.refused.push((link, entry));
         }
         if let Some(storage) = &peer.link.storage {
-            let heads = RemoteHeads { heads: received.peer_heads, timestamp: clock::wire(clock::now()) };
+            let heads = RemoteHeads { heads: received.peer_heads, timestamp: wire(self.shared.now()) };
             self.tick.told.insert(storage.clone(), (link, heads));
         }
     }

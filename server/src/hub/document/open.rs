@@ -22,7 +22,7 @@ impl Document {
         if stored.is_none() && !shared.store.has_event(handle.event).await? {
             return Err(StorageError::UnknownEvent.into());
         }
-        let actor = shared.device.actor(shared.session);
+        let actor = shared.device.actor(shared.surroundings.session);
         let doc = match &stored {
             Some(stored) => heavy(|| document::load(&stored.bytes, actor))?,
             None => document::create(handle.event, &handle.document, actor)?,

@@ -92,9 +92,9 @@ async fn a_revoked_device_and_one_whose_token_ends_are_disconnected() {
     assert_eq!(phone.closed().await, (1008, "device_revoked".to_owned()));
     let again = Phone::staff(&server, 1).await;
     assert_eq!(again.closed().await, (1008, "device_revoked".to_owned()));
-    let soon = crate::hub::now().plus_ms(300);
+    let soon = crate::clock::now().plus_ms(300);
     let brief =
         Phone::connect(&server, PhoneOptions { expires_at: Some(soon), ..PhoneOptions::new(2, Role::Staff) }).await;
     assert_eq!(brief.closed().await, (1008, "token_expired".to_owned()));
-    assert!(crate::hub::now() >= soon);
+    assert!(crate::clock::now() >= soon);
 }
