@@ -123,7 +123,7 @@ impl Engine {
     }
 
     pub(super) fn ask_to_be_woken(&mut self, cx: &mut Cx<'_>) {
-        let at = if self.jobs.is_empty() { self.next_link_time() } else { Some(cx.now) };
+        let at = if self.jobs.is_empty() { self.next_link_time(cx.now) } else { Some(cx.now) };
         let Some(at) = at else { return };
         if self.wake_at.is_none_or(|asked| at < asked || asked < cx.now) {
             self.wake_at = Some(at);
@@ -202,6 +202,6 @@ impl Engine {
 
     /// Whether a [`Wake`](crate::event::Event::Wake) at this time has something to do.
     pub(crate) fn has_work(&self, now: Timestamp) -> bool {
-        !self.jobs.is_empty() || self.next_link_time().is_some_and(|at| at <= now)
+        !self.jobs.is_empty() || self.next_link_time(now).is_some_and(|at| at <= now)
     }
 }

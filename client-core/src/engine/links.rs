@@ -34,7 +34,7 @@ pub(super) enum Phase {
     /// The carrier is open.
     Open { link: LinkId },
     /// To be tried again.
-    Waiting { retry_at: Timestamp },
+    Waiting { since: Timestamp, retry_at: Timestamp },
     /// It does not take our token.
     Unauthorized,
 }
@@ -224,8 +224,8 @@ impl Engine {
         let Some(state) = self.servers.values_mut().find(|state| on_link(state.phase)) else { return };
         state.phase = match reason {
             DownReason::Unauthorized => Phase::Unauthorized,
-            DownReason::RetryAfter { ms } => Phase::Waiting { retry_at: now.plus_ms((*ms).max(BACKOFF_MS.0)) },
-            DownReason::Closed => Phase::Waiting { retry_at: now.plus_ms(backoff_ms(state.attempts, rng)) },
+            DownReason::RetryAfter { ms } => waiting(now, (*ms).max(BACKOFF_MS.0)),
+            DownReason::Closed => waiting(now, backoff_ms(state.attempts, rng)),
         };
         state.attempts = state.attempts.saturating_add(1);
     }
@@ -240,14 +240,14 @@ impl Engine {
     /// Tries servers again whose time has come, and gives up on handshakes that take too long.
     pub(super) fn tend_links(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
         let now = cx.now;
-        let due = |state: &ServerState| matches!(state.phase, Phase::Waiting { retry_at } if retry_at <= now);
+        let due = |state: &ServerState| matches!(state.phase, Phase::Waiting { since, retry_at } if is_over(since, retry_at, now));
         let due: Vec<ServerId> =
             self.servers.iter().filter(|(_, state)| due(state)).map(|(id, _)| id.clone()).collect();
         for server in due.iter().filter(|_| self.sync_wanted).cloned().collect::<Vec<_>>() {
             self.dial(cx, &server);
         }
         let late = |state: &ServerState| match state.phase {
-            Phase::Dialling { link, since } if since.plus_ms(ATTEMPT_MS) <= now => Some(link),
+            Phase::Dialling { link, since } if is_over(since, since.plus_ms(ATTEMPT_MS), now) => Some(link),
             _ => None,
         };
         for link in self.servers.values().filter_map(late).collect::<Vec<_>>() {
@@ -257,21 +257,26 @@ impl Engine {
         let waiting = |link: &Link| link.connection.peer().is_none();
         let waiting: Vec<LinkId> = self.links.iter().filter(|(_, link)| waiting(link)).map(|(id, _)| *id).collect();
         for link in waiting {
+            if self.links.get(&link).is_some_and(|link| now < link.opened_at) {
+                let code = ProtocolCode::HandshakeTimeout;
+                self.close_link(cx, link, code, code.remedy());
+            }
             self.connection_event(cx, link, ConnectionEvent::Tick)?;
         }
         Ok(())
     }
 
     /// When links next need to be looked after.
-    pub(super) fn next_link_time(&self) -> Option<Timestamp> {
+    pub(super) fn next_link_time(&self, now: Timestamp) -> Option<Timestamp> {
         let of_servers = self.servers.values().filter_map(|state| match state.phase {
-            Phase::Waiting { retry_at } if self.sync_wanted => Some(retry_at),
-            Phase::Dialling { since, .. } => Some(since.plus_ms(ATTEMPT_MS)),
+            Phase::Waiting { since, retry_at } if self.sync_wanted => Some((since, retry_at)),
+            Phase::Dialling { since, .. } => Some((since, since.plus_ms(ATTEMPT_MS))),
             _ => None,
         });
         let handshakes = self.links.values().filter(|link| link.connection.peer().is_none());
         // The connection gives up after ten seconds; one more second, and it is certain to see that they are over.
-        of_servers.chain(handshakes.map(|link| link.opened_at.plus_ms(11_000))).min()
+        let handshakes = handshakes.map(|link| (link.opened_at, link.opened_at.plus_ms(11_000)));
+        of_servers.chain(handshakes).map(|(since, until)| if now < since { now } else { until }).min()
     }
 
     /// Has a document talked about on every link that is open.
@@ -283,6 +288,16 @@ impl Engine {
             self.add_job(Job::Greet(link, doc));
         }
     }
+}
+
+/// Whether a wait is over that began at `since`. A clock that was set back cannot tell how long ago that was, and may be
+/// hours away from `until`: then nobody waits on.
+fn is_over(since: Timestamp, until: Timestamp, now: Timestamp) -> bool {
+    until <= now || now < since
+}
+
+const fn waiting(now: Timestamp, ms: i64) -> Phase {
+    Phase::Waiting { since: now, retry_at: now.plus_ms(ms) }
 }
 
 /// Full jitter: anything from the shortest wait to twice as long with every attempt, so that a hall full of phones does

@@ -229,7 +229,7 @@ impl Engine {
                     Some(_) => LinkState::Connected,
                     None => LinkState::Connecting,
                 },
-                Phase::Waiting { retry_at } => LinkState::Waiting { retry_at },
+                Phase::Waiting { retry_at, .. } => LinkState::Waiting { retry_at },
                 Phase::Unauthorized => LinkState::Unauthorized,
             };
             let of_server = waiting.iter().filter(|(of, _, _)| of == server);

@@ -170,6 +170,47 @@ fn attempts_back_off_and_a_refused_token_is_not_tried_again() {
     assert!(!world.phones[0].take_effects().iter().any(|effect| matches!(effect, Effect::Connect { .. })));
 }
 
+/// A clock that was hours ahead is set right while a phone waits for its next attempt, for a carrier, or for the answer to
+/// its handshake.
+#[test]
+fn a_clock_that_is_set_back_makes_nobody_wait_for_hours() {
+    for stage in ["waiting", "dialling", "handshake"] {
+        let mut world = World::new(4);
+        let phone = world.add_phone(Role::Staff);
+        world.now = world.now.plus_ms(5 * 3_600_000);
+        world.start(phone);
+        let link = asked_for(&world.phones[phone].take_effects()).unwrap();
+        let now = world.now;
+        match stage {
+            "waiting" => {
+                let down = Event::LinkDown { link, reason: DownReason::RetryAfter { ms: 30_000 } };
+                world.phones[phone].dispatch(now, down).unwrap();
+            }
+            "handshake" => drop(world.phones[phone].dispatch(now, Event::LinkUp { link }).unwrap()),
+            _ => {}
+        }
+        world.phones[phone].take_effects();
+        let mut now = world.now.plus_ms(-5 * 3_600_000 + 1_000);
+        // Something happens on the phone, and the core asks to be woken at once.
+        world.phones[phone].set_label(now, "gate").unwrap();
+        assert!(world.phones[phone].take_effects().contains(&Effect::WakeAt(now)), "{stage}");
+        let mut again = None;
+        for _ in 0..3 {
+            world.phones[phone].dispatch(now, Event::Wake).unwrap();
+            again = again.or(asked_for(&world.phones[phone].take_effects()));
+            now = now.plus_ms(10_000);
+        }
+        assert!(again.is_some_and(|again| again != link), "{stage}");
+    }
+}
+
+fn asked_for(effects: &[Effect]) -> Option<LinkId> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Connect { link, .. } => Some(*link),
+        _ => None,
+    })
+}
+
 #[test]
 fn a_server_that_breaks_the_protocol_is_left_and_tried_again() {
     let mut world = World::with_phones(4, 1);
