@@ -112,8 +112,9 @@ pub struct PeerInfo {
     pub peer_id: PeerId,
     /// What it said about itself.
     pub metadata: PeerMetadata,
-    /// Its clock minus ours, in milliseconds, if it told its clock. A client knows it to within half
-    /// the round trip; a server sees it too low by the way of the `join` to it.
+    /// Its clock minus ours, in milliseconds, if it told its clock and ours was not set during the
+    /// handshake. A client knows it to within half the round trip; a server sees it too low by the way
+    /// of the `join` to it.
     pub skew_ms: Option<i64>,
     /// From `join` to `peer`, in milliseconds; 0 on the server's side.
     pub round_trip_ms: i64,

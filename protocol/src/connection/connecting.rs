@@ -69,10 +69,15 @@ impl Connection {
         if version != PROTOCOL_VERSION {
             return Next::Close(CloseReason::new(ProtocolCode::ProtocolVersion));
         }
-        let round_trip_ms = now.ms_since(joined_at).max(0);
+        let passed_ms = now.ms_since(joined_at);
+        let round_trip_ms = passed_ms.max(0);
         // The server read its clock about half way.
         let half_way = joined_at.as_ms().saturating_add(round_trip_ms / 2);
         let theirs = metadata.muster.as_ref().and_then(|muster| muster.now);
+        // Our clock was set meanwhile if it says that this took longer than it may, or no time at all: then half way would
+        // be hours off, and so would be everything that is corrected by it.
+        let measured = (0..=self.config.handshake_timeout_ms).contains(&passed_ms);
+        let theirs = theirs.filter(|_| measured);
         let skew_ms = theirs.map(|theirs| theirs.ms_since(Timestamp::from_ms(half_way)));
         let peer = PeerInfo { peer_id: sender, metadata, skew_ms, round_trip_ms };
         output.deliver.push(PeerMessage::Established(peer.clone()));

@@ -41,6 +41,19 @@ fn established() -> (Connection, Connection) {
     (client, server)
 }
 
+#[test]
+fn a_clock_that_is_set_during_the_handshake_measures_nothing() {
+    for (answered_at, skew_ms) in [(11_000, Some(0)), (11_001, None), (3_600_000, None), (999, None)] {
+        let (mut client, mut server) = (client(), server());
+        let join = client.handle(at(1_000), ConnectionEvent::Opened);
+        server.handle(at(6_000), ConnectionEvent::Opened);
+        let answer = server.handle(at(6_000), ConnectionEvent::Frame(&join.send[0]));
+        let done = client.handle(at(answered_at), ConnectionEvent::Frame(&answer.send[0]));
+        let [PeerMessage::Established(info)] = &done.deliver[..] else { panic!("{done:?}") };
+        assert_eq!(info.skew_ms, skew_ms, "{answered_at}");
+    }
+}
+
 fn hear(connection: &mut Connection, bytes: &[u8]) -> ConnectionOutput {
     connection.handle(at(10_000), ConnectionEvent::Frame(bytes))
 }
