@@ -86,7 +86,7 @@ impl<S: Store> Driver<S> {
             if !output.batch.is_empty()
                 && let Err(error) = self.store.commit(&output.batch)
             {
-                self.engine.forget(&output.touched, now, &mut *self.rng);
+                self.engine.forget(&output.touched, &output.effects, now, &mut *self.rng);
                 return Err(error.into());
             }
             self.effects.extend(output.effects);

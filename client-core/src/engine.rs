@@ -129,14 +129,28 @@ impl Engine {
         event: Event,
     ) -> Result<Output, EngineError> {
         let mut cx = Cx::new(store, now, rng);
+        let gone = match &event {
+            Event::LinkDown { link, reason } => Some((*link, reason.clone())),
+            _ => None,
+        };
+        let is_wake = event == Event::Wake;
         match self.handle_in(&mut cx, event) {
             Ok(answer) => Ok(cx.into_output(answer)),
             Err(error) => {
-                let touched = std::mem::take(&mut cx.touched);
-                let began = !cx.batch.is_empty() || !touched.is_empty();
+                let (touched, unsent) = (std::mem::take(&mut cx.touched), std::mem::take(&mut cx.effects));
+                // Work that was begun at a wake is on no list any more, and can be done when the store works again.
+                let lost_work = is_wake && matches!(error, EngineError::Store(_));
+                let began = lost_work || !cx.batch.is_empty() || !touched.is_empty() || !unsent.is_empty();
                 drop(cx);
                 if began {
-                    self.forget(&touched, now, rng);
+                    self.forget(&touched, &unsent, now, rng);
+                }
+                if let Some((link, reason)) = &gone {
+                    // The carrier is gone, whatever the store says.
+                    self.drop_link(*link, now, rng, reason);
+                }
+                if is_wake || gone.is_some() {
+                    self.wake_later(now);
                 }
                 Err(error)
             }
@@ -179,8 +193,9 @@ impl Engine {
 
     /// Drops what memory holds of a batch that was not committed. Documents, views and bookkeeping are read from the store
     /// again; the links are closed, since a message that was heard and not answered, or made and not sent, would leave both
-    /// sides waiting.
-    pub fn forget(&mut self, touched: &Touched, now: Timestamp, rng: &mut dyn RngCore) {
+    /// sides waiting. Nobody heard of the effects either: a carrier that was to be opened is asked for again later, one
+    /// that was to be closed still is.
+    pub fn forget(&mut self, touched: &Touched, unsent: &[Effect], now: Timestamp, rng: &mut dyn RngCore) {
         self.book = None;
         // The numbers of this session's changes may be on the disk after all: never use them twice.
         self.session = None;
@@ -195,6 +210,17 @@ impl Engine {
             self.recovery.push(Effect::Disconnect { link: *link });
             self.drop_link(*link, now, rng, &DownReason::Closed);
         }
+        for effect in unsent {
+            match effect {
+                Effect::Connect { link, .. } => self.drop_link(*link, now, rng, &DownReason::Closed),
+                Effect::Disconnect { link } => self.recovery.push(Effect::Disconnect { link: *link }),
+                _ => {}
+            }
+        }
+        self.wake_later(now);
+    }
+
+    fn wake_later(&mut self, now: Timestamp) {
         // Not at once: a disk that is full stays full for a while.
         let again = now.plus_ms(PAUSE_AFTER_FAILURE_MS);
         self.wake_at = Some(again);

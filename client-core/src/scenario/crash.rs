@@ -15,12 +15,13 @@ use crate::driver::Driver;
 use crate::event::{Effect, Event};
 use crate::store::sqlite::SqliteStore;
 use crate::store::testing::{Fault, Faults};
+use crate::view::LinkState;
 
 /// Scans ten tickets on two phones while commits fail; gives what each phone showed.
 fn scan_with_faults(world: &mut World, fail: (u64, Fault), for_ever: bool) -> Vec<BTreeSet<FactId>> {
     let mut shown = vec![BTreeSet::new(); 2];
     for faults in &world.faults {
-        *faults.lock().unwrap() = Faults { commits: 0, fail: Some(fail), for_ever };
+        *faults.lock().unwrap() = Faults { commits: 0, fail: Some(fail), for_ever, reads: 0 };
     }
     for number in 0..10 {
         let (phone, now) = (usize::from(number) % 2, world.now);
@@ -81,13 +82,51 @@ fn a_phone_that_dies_at_any_commit_has_after_restart_what_it_showed() {
     }
 }
 
+/// Whatever a phone is told while its disk does not read, it comes back by itself when it does.
+#[test]
+fn a_disk_that_does_not_read_for_a_while_keeps_no_phone_from_the_server() {
+    for told in ["wake", "down", "frame"] {
+        for reads in 1..40 {
+            let mut world = World::with_phones(12, 2);
+            world.network_down();
+            world.scan(0, 1);
+            world.network = true;
+            world.now = world.now.plus_ms(31_000);
+            if told != "wake" {
+                // Some way into the exchange.
+                world.run_for(20);
+            }
+            world.faults[0].lock().unwrap().reads = reads;
+            match told {
+                "down" => world.break_link(0),
+                "wake" => drop(world.phones[0].dispatch(world.now, Event::Wake)),
+                _ => {}
+            }
+            world.run();
+            world.faults[0].lock().unwrap().reads = 0;
+            for _ in 0..3 {
+                world.now = world.now.plus_ms(31_000);
+                world.run();
+            }
+            let now = world.now;
+            let status = world.phones[0].status(now).unwrap();
+            assert_eq!(
+                (status.servers[0].link, status.servers[0].facts_not_there),
+                (LinkState::Connected, 0),
+                "{told} {reads}"
+            );
+            world.assert_converged();
+        }
+    }
+}
+
 #[test]
 fn a_failed_scan_can_be_made_again_and_is_not_already_in() {
     let mut world = World::with_phones(4, 1);
     world.network_down();
     world.run();
     let now = world.now;
-    *world.faults[0].lock().unwrap() = Faults { commits: 0, fail: Some((1, Fault::Before)), for_ever: false };
+    *world.faults[0].lock().unwrap() = Faults { commits: 0, fail: Some((1, Fault::Before)), ..Faults::default() };
     let error = world.phones[0].scan(now, gate(), &code(1), Answers::new()).unwrap_err();
     assert_eq!(error.code, CoreCode::StorageFailed);
     let sent = world.phones[0].take_effects();

@@ -32,6 +32,8 @@ pub struct Faults {
     pub fail: Option<(u64, Fault)>,
     /// Whether all later ones fail too.
     pub for_ever: bool,
+    /// So many reads fail from now on.
+    pub reads: u32,
 }
 
 /// A store whose commits can be made to fail.
@@ -45,6 +47,15 @@ impl<S> FaultyStore<S> {
     /// Over another store.
     pub const fn new(inner: S, faults: Arc<Mutex<Faults>>) -> Self {
         Self { inner, faults }
+    }
+
+    fn check_read(&self) -> Result<(), StoreError> {
+        let fails = self.faults.lock().is_ok_and(|mut faults| {
+            let fails = faults.reads > 0;
+            faults.reads = faults.reads.saturating_sub(1);
+            fails
+        });
+        if fails { Err(StoreError::OnPurpose) } else { Ok(()) }
     }
 
     /// The store below.
@@ -76,6 +87,7 @@ macro_rules! pass_on {
     ($($name:ident($($argument:ident: $kind:ty),*) -> $found:ty;)*) => {
         impl<S: StoreRead> StoreRead for FaultyStore<S> {
             $(fn $name(&self, $($argument: $kind),*) -> Result<$found, StoreError> {
+                self.check_read()?;
                 self.inner.$name($($argument),*)
             })*
         }
