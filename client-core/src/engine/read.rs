@@ -7,7 +7,7 @@ use muster_model::document::{DocKind, DocRef};
 use muster_model::double_admission::State;
 use muster_model::event::{Event, OnlyKey};
 use muster_model::fact::{Fact, FactBody};
-use muster_model::fact_order::{in_order, standing};
+use muster_model::fact_order::standing;
 use muster_model::id::RoomId;
 use muster_model::id::{AttendeeId, CheckpointId, PresenterId, SessionId};
 use muster_model::program::{Room, Session};
@@ -280,6 +280,7 @@ impl Engine {
 }
 
 fn double_view(cx: &Cx<'_>, row: DoubleRow) -> Result<DoubleView, EngineError> {
+    // In the row's order: to put them in order anew would take all facts of the place, not these alone.
     let mut admissions = Vec::new();
     for id in &row.admissions {
         admissions.extend(cx.store.fact(*id)?.map(|row| row.fact));
@@ -292,7 +293,6 @@ fn double_view(cx: &Cx<'_>, row: DoubleRow) -> Result<DoubleView, EngineError> {
         Some((by, FactBody::Resolution(resolution))) => State::Settled { by, resolution },
         _ => State::Open,
     };
-    let admissions = in_order(&admissions).into_iter().cloned().collect();
     let card = cx.store.attendee(row.attendee)?.map(|row| row.attendee);
     Ok(DoubleView { attendee: row.attendee, card, checkpoint: row.checkpoint, admissions, state })
 }

@@ -170,6 +170,28 @@ fn the_same_ticket_at_two_gates_waits_to_be_settled() {
     world.assert_converged();
 }
 
+/// What else a device recorded at a place has a say in when its clock was set back: it keeps its own order.
+#[test]
+fn a_double_admission_shows_its_admissions_in_the_order_in_which_they_count() {
+    let mut world = World::with_phones(20, 2);
+    world.network_down();
+    let now = world.now;
+    let minute = |minute: i64| now.plus_ms(minute * 60_000);
+    let scan = |world: &mut World, phone: usize, at| {
+        world.phones[phone].scan(at, gate(), &code(7), Answers::new()).unwrap().recorded.unwrap().fact
+    };
+    world.phones[0].exit(minute(10), gate(), attendee(7)).unwrap();
+    let after_setting_back = scan(&mut world, 0, minute(1));
+    let between = scan(&mut world, 1, minute(5));
+    world.network_up();
+    for phone in &mut world.phones {
+        let doubles = phone.double_admissions(now).unwrap();
+        let admissions: Vec<_> = doubles[0].admissions.iter().map(|fact| fact.id).collect();
+        assert_eq!(admissions, [between, after_setting_back]);
+    }
+    world.assert_converged();
+}
+
 #[test]
 fn entry_and_exit_count_who_is_inside() {
     let mut world = World::with_phones(20, 2);
