@@ -238,14 +238,23 @@ impl CoreThread {
             let down = read(link, open, &inbound, false).await;
             let _ = inbound.send(Inbound::Down { link, reason: down_reason(&down) }).await;
         });
-        self.dispatch(Event::PeerUp { link, role, side }).map(drop)
+        let attached = self.dispatch(Event::PeerUp { link, role, side }).map(drop);
+        if attached.is_err() {
+            // The core does not listen: the other side must not take it for a link.
+            self.links.remove(&link);
+        }
+        attached
     }
 }
 
 /// Reads a link to its end; says why it ended.
 async fn read(link: LinkId, open: Link, inbound: &mpsc::Sender<Inbound>, announce: bool) -> CarrierError {
     let Link { mut incoming, outgoing } = open;
-    if announce && inbound.send(Inbound::Up { link, outgoing }).await.is_err() {
+    // Who sends is the core's thread alone: when it lets go, the link is at its end.
+    let outgoing = Some(outgoing).filter(|_| announce);
+    if let Some(outgoing) = outgoing
+        && inbound.send(Inbound::Up { link, outgoing }).await.is_err()
+    {
         return CarrierError::Ended;
     }
     loop {
@@ -266,5 +275,28 @@ fn down_reason(error: &CarrierError) -> DownReason {
         CarrierError::Refused { status: 401 | 403 } => DownReason::Unauthorized,
         CarrierError::RetryAfter { ms } => DownReason::RetryAfter { ms: *ms },
         _ => DownReason::Closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use muster_client_core::event::Side;
+    use muster_client_core::{CoreCode, CoreError};
+    use muster_model::access::Role;
+
+    use crate::{Client, ClientConfig, ClientError, Link, WebSocketCarrier};
+
+    #[tokio::test]
+    async fn a_link_that_the_core_does_not_take_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let carrier = Arc::new(WebSocketCarrier::new(&[]).unwrap());
+        let client = Client::open(ClientConfig::new(dir.path().join("event.db"), carrier)).await.unwrap();
+        let (link, mut end) = Link::new();
+        let attached = client.attach(link, Role::Staff, Side::Initiator).await;
+        let Err(ClientError::Core(CoreError { code, .. })) = attached else { panic!("{attached:?}") };
+        assert_eq!(code, CoreCode::NotEnrolled, "there is no event to talk about yet");
+        assert_eq!(end.to_send.recv().await, None);
     }
 }
