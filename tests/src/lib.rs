@@ -1,11 +1,13 @@
 //! End-to-end tests and demo: the real server, real phones, real crashes.
 //!
 //! What the tests share: a server process ([`server_process`]), a network that can be cut ([`network`]), what replicas hold
-//! ([`replica`]), a server with an event ([`stage`]), and the demo made of all three.
+//! ([`replica`]), a server with an event ([`stage`]), and the demo made of all three. Apart from these, whole days are simulated in one
+//! thread ([`simulation`]).
 
 pub mod crash;
 pub mod demo;
 pub mod network;
 pub mod replica;
 pub mod server_process;
+pub mod simulation;
 pub mod stage;

@@ -12,6 +12,7 @@ mod error;
 #[cfg(test)]
 mod samples;
 mod setup;
+mod sim;
 mod test;
 mod workspace;
 
@@ -39,6 +40,8 @@ enum Task {
     Test(test::Args),
     /// Kill the server and phones at random moments and look for anything lost
     Crash(crash::Args),
+    /// Simulate event days in which everything goes wrong, one a seed, and look for broken promises
+    Sim(sim::Args),
     /// Write a CSV of made attendees, the same on every machine for one seed
     Attendees(attendees::Args),
 }
@@ -63,6 +66,7 @@ fn run(task: Task) -> Result<ExitCode, Error> {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Crash(args) => crash::run(&args),
+        Task::Sim(args) => sim::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,0 +1,98 @@
+//! What is looked at during the day.
+
+use automerge::ChangeHash;
+use automerge::sync::Message as SyncMessage;
+use muster_model::document::{self, DocKind, DocRef};
+use muster_protocol::{DocumentId, Frame, FrameLimits};
+
+use super::finding::{Checked, Rule, own_fault};
+use super::shadow::reader;
+use super::world::{Happening, World};
+
+impl World<'_> {
+    /// What the server says about a document it must have stored: nothing it acknowledges may be lost.
+    pub(super) fn check_said(&mut self, bytes: &[u8]) -> Checked {
+        let (document, data) = match Frame::decode(bytes, &FrameLimits::default()).map_err(own_fault)? {
+            Frame::Sync { document, data, .. } | Frame::Request { document, data, .. } => (document, data),
+            _ => return Ok(()),
+        };
+        let message = SyncMessage::decode(&data).map_err(own_fault)?;
+        for head in &message.heads {
+            if !self.server.disk.has_stored(head) && !self.is_genesis(document, head)? {
+                let detail = format!("the server speaks of {head} of {document}, which its disk does not have");
+                return Err(Rule::KeepAcknowledged.broken(detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a change is a document's first, which nobody has to store.
+    fn is_genesis(&mut self, document: DocumentId, head: &ChangeHash) -> Checked<bool> {
+        if !self.genesis.contains_key(&document) {
+            let named = |doc: &DocRef| doc.id(self.day.event).as_bytes() == document.as_bytes();
+            let Some(doc) = self.possible_documents().into_iter().find(named) else { return Ok(false) };
+            let first = document::create(self.day.event, &doc, reader()).map_err(own_fault)?;
+            self.genesis.insert(document, first.get_heads());
+        }
+        Ok(self.genesis.get(&document).is_some_and(|first| first.contains(head)))
+    }
+
+    fn possible_documents(&self) -> Vec<DocRef> {
+        let whole = DocKind::ALL.into_iter().map(DocRef::whole);
+        let sharded = [DocKind::Roster, DocKind::Contacts, DocKind::Checkins, DocKind::Answers];
+        let sharded = sharded.into_iter().flat_map(|kind| (0..3).map(move |shard| DocRef::shard(kind, shard)));
+        let presenters = self.day.presenters.iter().copied().map(DocRef::presenter);
+        whole.chain(sharded).chain(presenters).collect()
+    }
+
+    /// Looks at what phones say is on the server, and again later.
+    pub(super) fn look(&mut self) -> Checked {
+        self.after(20_000, Happening::Look);
+        self.look_at_phones()
+    }
+
+    /// What a phone has shown as being on the server stays so, and the server has it on its disk.
+    pub(super) fn look_at_phones(&mut self) -> Checked {
+        for phone in &mut self.phones {
+            for id in phone.told.keys().copied().collect::<Vec<_>>() {
+                let on_server = phone.is_on_server(id)?;
+                if on_server {
+                    phone.shown_on_server.insert(id);
+                } else if phone.shown_on_server.contains(&id) {
+                    let detail = format!("phone {} said that {id} was on the server, and no longer does", phone.number);
+                    return Err(Rule::KeepAcknowledged.broken(detail));
+                }
+            }
+        }
+        self.check_server_disk()
+    }
+
+    /// The server's disk has what phones have shown as being on the server, and what coordinators were told is stored.
+    pub(super) fn check_server_disk(&mut self) -> Checked {
+        for document in self.server.disk.documents() {
+            self.server_shadows.update(document, &self.server.disk.chunks(&document))?;
+        }
+        for phone in &mut self.phones {
+            for id in phone.told.keys().copied().collect::<Vec<_>>() {
+                if !phone.shown_on_server.contains(&id) && phone.is_on_server(id)? {
+                    phone.shown_on_server.insert(id);
+                }
+            }
+            let lost = phone
+                .shown_on_server
+                .iter()
+                .find(|id| self.server_shadows.fact(**id).map(|(_, fact)| fact) != phone.told.get(id));
+            if let Some(lost) = lost {
+                let detail = format!("phone {} shows {lost} as being on the server, whose disk lacks it", phone.number);
+                return Err(Rule::KeepAcknowledged.broken(detail));
+            }
+        }
+        for edit in &self.confirmed {
+            if !self.server_shadows.knows(&edit.document, &edit.heads) {
+                let detail = format!("an edit of {} was confirmed and is not on the server's disk", edit.document);
+                return Err(Rule::KeepAcknowledged.broken(detail));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! Faults put in on purpose, to see that the simulation finds them. They are in the surroundings, never in the product.
+
+/// A fault put in on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// The server's disk says that it has what it will write only seconds later: the server acknowledges before it
+    /// persists.
+    ServerDiskLies,
+    /// A phone's disk never waits for what it is told to flush.
+    PhoneDiskNeverFlushes,
+    /// A link loses a message now and then and goes on with the next.
+    LinkSkipsMessages,
+    /// A phone looks up no earlier admissions.
+    PhoneForgetsAdmissions,
+}

@@ -1,0 +1,214 @@
+//! The server's disk: it takes its time, fills up, and keeps through a crash what was written before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use automerge::ChangeHash;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use muster_model::document::{DocId, DocRef};
+use muster_model::id::EventId;
+use muster_model::time::Timestamp;
+use muster_server::storage::{
+    DocumentStore, DocumentWrite, MemoryStore, NewQuarantined, QuarantineLimits, Quarantined, StorageError,
+    StoredDocument, SyncStateKey,
+};
+use tokio::time::{Instant, sleep};
+
+use super::sabotage::Sabotage;
+use super::trace::fingerprint;
+
+/// How long a disk that lies keeps what it says that it has written.
+const LIE: Duration = Duration::from_secs(8);
+
+/// What lies on the disk, whether a server runs or not.
+#[derive(Clone)]
+pub(super) struct ServerDisk {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: MemoryStore,
+    state: Mutex<State>,
+    sabotage: Option<Sabotage>,
+}
+
+#[derive(Default)]
+struct State {
+    full: bool,
+    /// How often something failed on purpose.
+    failures: u64,
+    /// All heads that were ever stored.
+    heads: BTreeSet<ChangeHash>,
+    /// What was written, in order: the documents' chunks.
+    chunks: BTreeMap<DocRef, Vec<Vec<u8>>>,
+    /// How often each document was written to.
+    writes: BTreeMap<DocId, u64>,
+    /// What a disk that lies has not written yet.
+    promised: Vec<(Instant, DocumentWrite)>,
+}
+
+impl ServerDisk {
+    pub(super) fn new(event: EventId, sabotage: Option<Sabotage>) -> Self {
+        let store = MemoryStore::new([event], QuarantineLimits::default());
+        Self { inner: Arc::new(Inner { store, state: Mutex::default(), sabotage }) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        self.state().full = full;
+    }
+
+    pub(super) fn failures(&self) -> u64 {
+        self.state().failures
+    }
+
+    /// Whether these heads were ever stored.
+    pub(super) fn has_stored(&self, head: &ChangeHash) -> bool {
+        self.state().heads.contains(head)
+    }
+
+    /// The chunks of a document, in the order in which they were written.
+    pub(super) fn chunks(&self, document: &DocRef) -> Vec<Vec<u8>> {
+        self.state().chunks.get(document).cloned().unwrap_or_default()
+    }
+
+    /// The documents that were written to.
+    pub(super) fn documents(&self) -> Vec<DocRef> {
+        self.state().chunks.keys().copied().collect()
+    }
+
+    /// The server is dead: what was not written never will be.
+    pub(super) fn crash(&self) {
+        self.state().promised.clear();
+    }
+
+    /// How long one of the two halves of a write takes: before it is there, and until whoever asked is told.
+    fn pause(&self, document: DocId, half: u8) -> Duration {
+        let mut state = self.state();
+        let writes = state.writes.entry(document).or_default();
+        *writes += 1;
+        let mut of = document.as_bytes().to_vec();
+        of.push(half);
+        of.extend(writes.to_be_bytes());
+        Duration::from_millis(fingerprint(&of) % 12)
+    }
+
+    fn check_room(&self) -> Result<(), StorageError> {
+        let mut state = self.state();
+        if state.full {
+            state.failures += 1;
+            return Err(StorageError::Full);
+        }
+        Ok(())
+    }
+
+    async fn write(&self, write: DocumentWrite) -> Result<i64, StorageError> {
+        let (document, chunk, heads) = (write.document, write.bytes.clone(), write.heads.clone());
+        let seq = self.inner.store.append(write).await?;
+        let mut state = self.state();
+        state.heads.extend(heads);
+        state.chunks.entry(document).or_default().push(chunk);
+        Ok(seq)
+    }
+
+    /// Writes what a disk that lies promised to have written, where its time has come.
+    async fn keep_promises(&self) -> Result<(), StorageError> {
+        let now = Instant::now();
+        let due: Vec<DocumentWrite> = {
+            let mut state = self.state();
+            let (due, later) = std::mem::take(&mut state.promised).into_iter().partition(|(at, _)| *at <= now);
+            state.promised = later;
+            let due: Vec<(Instant, DocumentWrite)> = due;
+            due.into_iter().map(|(_, write)| write).collect()
+        };
+        for write in due {
+            self.write(write).await?;
+        }
+        Ok(())
+    }
+}
+
+impl DocumentStore for ServerDisk {
+    fn keep(&self, key: &'static str, _: String) -> BoxFuture<'_, Result<String, StorageError>> {
+        // The server proposes what it drew. For a day that can be repeated nothing may be drawn elsewhere.
+        let fixed = match key {
+            "device_id" => "5e5e5e5e5e5e5e5e",
+            _ => "5e5e5e5e-0000-4000-8000-000000000000",
+        };
+        self.inner.store.keep(key, fixed.to_owned())
+    }
+
+    fn has_event(&self, event: EventId) -> BoxFuture<'_, Result<bool, StorageError>> {
+        self.inner.store.has_event(event)
+    }
+
+    fn documents(&self, event: EventId) -> BoxFuture<'_, Result<Vec<DocRef>, StorageError>> {
+        self.inner.store.documents(event)
+    }
+
+    fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {
+        self.inner.store.load(document)
+    }
+
+    fn append(&self, write: DocumentWrite) -> BoxFuture<'_, Result<i64, StorageError>> {
+        async move {
+            if self.inner.sabotage == Some(Sabotage::ServerDiskLies) {
+                self.keep_promises().await?;
+                let mut state = self.state();
+                state.heads.extend(write.heads.iter().copied());
+                state.promised.push((Instant::now() + LIE, write));
+                return Ok(0);
+            }
+            let id = write.document.id(write.event);
+            sleep(self.pause(id, 0)).await;
+            self.check_room()?;
+            let seq = self.write(write).await?;
+            sleep(self.pause(id, 1)).await;
+            Ok(seq)
+        }
+        .boxed()
+    }
+
+    fn compact(&self, document: DocId, snapshot: Vec<u8>, up_to_seq: i64) -> BoxFuture<'_, Result<i64, StorageError>> {
+        async move {
+            sleep(self.pause(document, 0)).await;
+            self.check_room()?;
+            self.inner.store.compact(document, snapshot, up_to_seq).await
+        }
+        .boxed()
+    }
+
+    fn sync_state(&self, key: SyncStateKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, StorageError>> {
+        self.inner.store.sync_state(key)
+    }
+
+    fn put_sync_states(
+        &self,
+        states: Vec<(SyncStateKey, Vec<u8>)>,
+        now: Timestamp,
+        max_per_device: u32,
+    ) -> BoxFuture<'_, Result<(), StorageError>> {
+        async move {
+            self.check_room()?;
+            self.inner.store.put_sync_states(states, now, max_per_device).await
+        }
+        .boxed()
+    }
+
+    fn expire_sync_states(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, StorageError>> {
+        self.inner.store.expire_sync_states(before)
+    }
+
+    fn quarantine(&self, entry: NewQuarantined) -> BoxFuture<'_, Result<Quarantined, StorageError>> {
+        async move {
+            self.check_room()?;
+            self.inner.store.quarantine(entry).await
+        }
+        .boxed()
+    }
+}
