@@ -194,7 +194,7 @@ pub enum Effect {
         bytes: Vec<u8>,
     },
     /// Tell [`Event::Wake`] at this time, or as soon as other work is done if the time has passed. A later call with an
-    /// earlier time moves it; one timer is enough.
+    /// earlier time moves it; one timer is enough. It must not be put off by a clock that is set back meanwhile.
     WakeAt(Timestamp),
     /// Tell listeners that views of these topics may differ now.
     Changed(Vec<Topic>),

@@ -155,7 +155,7 @@ impl Client {
         Ok((Self::open(config).await?, aside))
     }
 
-    async fn on_core<T: Send + 'static>(
+    pub(crate) async fn on_core<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut CoreThread) -> T + Send + 'static,
     ) -> Result<T, ClientError> {

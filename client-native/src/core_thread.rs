@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_client_core::driver::Driver;
 use muster_client_core::event::{DownReason, Effect, Event, LinkId, ServerId, Topic};
@@ -73,7 +73,7 @@ pub(crate) struct CoreThread {
     links: HashMap<LinkId, mpsc::Sender<Vec<u8>>>,
     inbound: mpsc::Sender<Inbound>,
     changes: broadcast::Sender<Vec<Topic>>,
-    wake_at: Option<Timestamp>,
+    timer: Option<Timer>,
     next_host_link: u64,
     /// Somebody closed the client: no further job is done.
     ending: bool,
@@ -100,7 +100,7 @@ pub(crate) fn start(
         links: HashMap::new(),
         inbound,
         changes,
-        wake_at: None,
+        timer: None,
         next_host_link: 0,
         ending: false,
     };
@@ -116,6 +116,32 @@ pub(crate) fn start(
     Ok(handle)
 }
 
+/// When the core is to be woken, by the device's clock and by one that cannot be set: whichever comes first. A clock that
+/// is set back must not put the wake off for hours, and time that the device slept through counts.
+#[derive(Debug, Clone, Copy)]
+struct Timer {
+    at: Timestamp,
+    due: Instant,
+}
+
+impl Timer {
+    fn new(at: Timestamp, now: Timestamp) -> Self {
+        Self { at, due: Instant::now() + left(at, now) }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { at: self.at.min(other.at), due: self.due.min(other.due) }
+    }
+
+    fn left(&self, now: Timestamp) -> Duration {
+        left(self.at, now).min(self.due.saturating_duration_since(Instant::now()))
+    }
+}
+
+fn left(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(at.since_ms(now)).unwrap_or_default())
+}
+
 enum Next {
     Job(Job),
     Inbound(Inbound),
@@ -128,10 +154,10 @@ impl CoreThread {
     fn run(&mut self, jobs: &mut mpsc::Receiver<Job>, inbound: &mut mpsc::Receiver<Inbound>) {
         let runtime = self.runtime.clone();
         while !self.ending {
-            let wake_in = self.wake_at.map(|at| at.since_ms((self.clock)()).max(0));
+            let wake_in = self.timer.map(|timer| timer.left((self.clock)()));
             let wake = async {
-                match wake_in.and_then(|ms| u64::try_from(ms).ok()) {
-                    Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                match wake_in {
+                    Some(left) => tokio::time::sleep(left).await,
                     None => std::future::pending().await,
                 }
             };
@@ -147,7 +173,7 @@ impl CoreThread {
                 Next::Job(job) => job(self),
                 Next::Inbound(message) => self.take(message),
                 Next::Wake => {
-                    self.wake_at = None;
+                    self.timer = None;
                     self.tell(Event::Wake);
                 }
                 Next::Over => return,
@@ -227,7 +253,10 @@ impl CoreThread {
                     self.close(link, DownReason::Closed);
                 }
             }
-            Effect::WakeAt(at) => self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at))),
+            Effect::WakeAt(at) => {
+                let timer = Timer::new(at, (self.clock)());
+                self.timer = Some(self.timer.map_or(timer, |earlier| earlier.or(timer)));
+            }
             // Nobody listening is fine.
             Effect::Changed(topics) => drop(self.changes.send(topics)),
         }
@@ -298,5 +327,83 @@ fn down_reason(error: &CarrierError) -> DownReason {
         CarrierError::Refused { status: 401 | 403 } => DownReason::Unauthorized,
         CarrierError::RetryAfter { ms } => DownReason::RetryAfter { ms: *ms },
         _ => DownReason::Closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Duration;
+
+    use muster_client_core::event::{Enrolment, Event, ServerId, Side, Token};
+    use muster_client_core::{CoreCode, CoreError};
+    use muster_model::access::Role;
+    use muster_model::id::{DeviceId, EventId};
+    use muster_model::time::Timestamp;
+    use tokio::sync::mpsc;
+
+    use crate::{BoxFuture, Carrier, CarrierError, Client, ClientConfig, ClientError, Link, Target, WebSocketCarrier};
+
+    /// No network; says when somebody tries.
+    #[derive(Debug)]
+    struct NoNetwork(mpsc::UnboundedSender<()>);
+
+    impl Carrier for NoNetwork {
+        fn connect<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<Link, CarrierError>> {
+            self.0.send(()).unwrap();
+            Box::pin(std::future::ready(Err(CarrierError::Unreachable)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_does_not_put_off_the_next_attempt() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tried, mut attempts) = mpsc::unbounded_channel();
+        let shows = Arc::new(AtomicI64::new(1_810_792_800_000));
+        let clock = Arc::clone(&shows);
+        let clock = Arc::new(move || Timestamp::from_ms(clock.load(Ordering::Relaxed)));
+        let (database, carrier) = (dir.path().join("event.db"), Arc::new(NoNetwork(tried)));
+        let client = Client::open(ClientConfig { database, carrier, clock }).await.unwrap();
+        let enrolment = Event::Enrolled(Box::new(Enrolment {
+            server_url: "wss://server/sync".into(),
+            server_id: ServerId("server".into()),
+            event: EventId::from_random([7; 16]),
+            device: DeviceId::from_random([1; 8]),
+            role: Role::Staff,
+            token: Token::new("secret"),
+            device_name: "gate".into(),
+        }));
+        client.on_core(move |core| core.dispatch(enrolment)).await.unwrap().unwrap();
+        client.start_sync().await.unwrap();
+        attempts.recv().await.unwrap();
+        // Until it has heard that it failed, and nothing is left to do but to wait for the next.
+        while timer_left(&client).await < Duration::from_millis(100) {
+            tokio::task::yield_now().await;
+        }
+        shows.fetch_sub(5 * 3_600_000, Ordering::Relaxed);
+        // Somebody looks at a list meanwhile.
+        client.read(|core, now| core.status(now)).await.unwrap();
+        assert!(timer_left(&client).await < Duration::from_secs(2), "it waits for seconds, not for hours");
+        let again = tokio::time::timeout(Duration::from_secs(60), attempts.recv()).await;
+        assert_eq!(again, Ok(Some(())));
+    }
+
+    /// How long the core's thread will wait; nothing if it has no timer.
+    async fn timer_left(client: &Client) -> Duration {
+        let left = |core: &mut super::CoreThread| core.timer.map(|timer| timer.left((core.clock)()));
+        client.on_core(left).await.unwrap().unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_link_that_the_core_does_not_take_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let carrier = Arc::new(WebSocketCarrier::new(&[]).unwrap());
+        let client = Client::open(ClientConfig::new(dir.path().join("event.db"), carrier)).await.unwrap();
+        let (link, mut end) = Link::new();
+        let attached = client.attach(link, Role::Staff, Side::Initiator).await;
+        let Err(ClientError::Core(CoreError { code, .. })) = attached else { panic!("{attached:?}") };
+        assert_eq!(code, CoreCode::NotEnrolled, "there is no event to talk about yet");
+        assert_eq!(end.to_send.recv().await, None);
     }
 }

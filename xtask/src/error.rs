@@ -28,6 +28,9 @@ pub(crate) enum Error {
     /// `MUSTER_DATA` leads nowhere, so tests would be skipped that somebody meant to run.
     #[error("MUSTER_DATA is {}, which is not a folder: correct it, or unset it to skip the tests that need it", .0.display())]
     DataMissing(PathBuf),
+    /// There are no such seeds; the text says what to do.
+    #[error("{0}")]
+    Seeds(String),
     /// A file could not be written or read.
     #[error("{}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },

@@ -15,6 +15,7 @@ mod npm;
 #[cfg(test)]
 mod samples;
 mod setup;
+mod sim;
 mod test;
 mod workspace;
 
@@ -46,6 +47,8 @@ enum Task {
     Bench(bench::Args),
     /// Write the Kotlin, Swift and Python sides of mobile-ffi
     Bindings(bindings::Args),
+    /// Simulate event days in which everything goes wrong, one a seed, and look for broken promises
+    Sim(sim::Args),
     /// Write a CSV of made attendees, the same on every machine for one seed
     Attendees(attendees::Args),
 }
@@ -72,6 +75,7 @@ fn run(task: Task) -> Result<ExitCode, Error> {
         Task::Crash(args) => crash::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Bindings(args) => bindings::run(&args),
+        Task::Sim(args) => sim::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,16 +1,14 @@
 //! A phone's disk: a store that fills up, fails, tears commits, and forgets what was not flushed when power goes.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
-use automerge::ChangeHash;
 use muster_client_core::event::ServerId;
 use muster_client_core::search::Term;
 use muster_client_core::store::memory::MemoryStore;
 use muster_client_core::store::sqlite::SqliteStore;
 use muster_client_core::store::{
     AttendeeRow, DocSize, DoubleRow, FactRow, Flush, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead, Tally,
-    Write, WriteBatch,
+    WriteBatch,
 };
 use muster_model::attendance::Count;
 use muster_model::document::DocRef;
@@ -59,8 +57,6 @@ pub(super) struct Disk {
     trouble: Cell<Trouble>,
     /// How often something failed on purpose.
     failures: Cell<u64>,
-    /// The change that brought each fact.
-    changes: BTreeMap<FactId, (DocRef, ChangeHash)>,
     sabotage: Option<Sabotage>,
 }
 
@@ -73,7 +69,6 @@ impl Disk {
             flushed: 0,
             trouble: Cell::default(),
             failures: Cell::new(0),
-            changes: BTreeMap::new(),
             sabotage,
         })
     }
@@ -109,11 +104,6 @@ impl Disk {
         Ok(self)
     }
 
-    /// The change that brought a fact of this phone.
-    pub(super) fn change_of(&self, fact: FactId) -> Option<(DocRef, ChangeHash)> {
-        self.changes.get(&fact).copied()
-    }
-
     fn fail(&self, error: StoreError) -> StoreError {
         self.failures.set(self.failures.get() + 1);
         error
@@ -132,11 +122,6 @@ impl Disk {
 
     fn write(&mut self, batch: &WriteBatch) -> Result<(), StoreError> {
         self.store.commit(batch)?;
-        for write in &batch.writes {
-            if let Write::OutboxAdd(OutboxRow { fact: Some(fact), doc, change, .. }) = write {
-                self.changes.insert(*fact, (*doc, *change));
-            }
-        }
         self.log.push(batch.clone());
         if batch.flush == Flush::Now && self.sabotage != Some(Sabotage::PhoneDiskNeverFlushes) {
             self.flushed = self.log.len();

@@ -196,10 +196,7 @@ impl EventDay {
             ..ReadinessTemplate::default()
         };
         let id = TemplateId::from_random(draw.bytes());
-        edits.push((
-            DocRef::whole(DocKind::Rooms),
-            Box::new(move |tx| record::put(tx, &id, &template).map(drop)),
-        ));
+        edits.push((DocRef::whole(DocKind::Rooms), Box::new(move |tx| record::put(tx, &id, &template).map(drop))));
         for shard in 0..self.shards {
             let roster = DocRef::shard(DocKind::Roster, shard);
             let records: Vec<_> = self.attendees.iter().filter(|(of, ..)| *of == roster).cloned().collect();

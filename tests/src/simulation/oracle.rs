@@ -1,6 +1,8 @@
 //! The rules of the door once more, written naively and apart from the product: from the facts and records that a phone
 //! holds to what it should say.
 
+pub(super) mod screens;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::attendee::{Attendee, Registration};
@@ -34,7 +36,12 @@ pub(super) enum Who<'a> {
 }
 
 /// What the phone should say, `None` if it cannot know the checkpoint or the attendee.
-pub(super) fn verdict(known: &Shadows, event: &Event, asked: &Question<'_>, id: muster_model::id::EventId) -> Option<Verdict> {
+pub(super) fn verdict(
+    known: &Shadows,
+    event: &Event,
+    asked: &Question<'_>,
+    id: muster_model::id::EventId,
+) -> Option<Verdict> {
     let (_, rules) = known.checkpoints().find(|(id, _)| **id == asked.checkpoint)?;
     let (attendee, record, ticket) = match asked.who {
         Who::Attendee(attendee) => (attendee, record_of(known, attendee)?, None),
@@ -85,9 +92,7 @@ fn decide(
         return Verdict::TooEarly { from };
     }
     let place = (attendee, asked.checkpoint);
-    let here = in_order(known.facts().map(|(_, fact)| fact), place);
-    let standing = |fact: &&(Timestamp, &Fact)| !is_undone(known, fact.1.id);
-    let here: Vec<&Fact> = here.iter().filter(standing).map(|(_, fact)| *fact).collect();
+    let here = standing(known, |body| body.attendance() == Some(place));
     if let Some(in_the_way) = in_the_way(event, rules.rule, &here, asked.now) {
         return Verdict::AlreadyIn {
             at: in_the_way.corrected_at(),
@@ -125,26 +130,22 @@ fn in_the_way<'a>(event: &Event, rule: AdmissionRule, here: &[&'a Fact], now: Ti
     blocking
 }
 
-/// The facts of one place: each device's as it recorded them, else by the time that their clocks say, corrected.
-fn in_order<'a>(
-    facts: impl Iterator<Item = &'a Fact>,
-    place: (AttendeeId, CheckpointId),
-) -> Vec<(Timestamp, &'a Fact)> {
+/// The facts of one matter that stand: each device's as it recorded them, else by the time that their clocks say, corrected.
+fn standing(known: &Shadows, matter: impl Fn(&FactBody) -> bool) -> Vec<&Fact> {
     let mut by_device: BTreeMap<DeviceId, BTreeMap<u64, &Fact>> = BTreeMap::new();
-    for fact in facts.filter(|fact| fact.body.attendance() == Some(place)) {
+    for (_, fact) in known.facts().filter(|(_, fact)| matter(&fact.body)) {
         by_device.entry(fact.id.device).or_default().insert(fact.id.counter, fact);
     }
     let mut all = Vec::new();
     for facts in by_device.into_values() {
-        let mut not_before = Timestamp::from_ms(i64::MIN);
+        let mut not_before = i64::MIN;
         for fact in facts.into_values() {
-            let skew = fact.skew.map_or(0, |skew| skew.ms);
-            not_before = not_before.max(Timestamp::from_ms(fact.at.ms() + skew));
-            all.push((not_before, fact));
+            not_before = not_before.max(fact.at.ms() + fact.skew.map_or(0, |skew| skew.ms));
+            all.push((not_before, fact.id, fact));
         }
     }
-    all.sort_by_key(|(at, fact)| (*at, fact.id));
-    all
+    all.sort_by_key(|(at, id, _)| (*at, *id));
+    all.into_iter().map(|(_, _, fact)| fact).filter(|fact| !is_undone(known, fact.id)).collect()
 }
 
 fn is_undone(known: &Shadows, fact: FactId) -> bool {
@@ -171,70 +172,4 @@ fn record_of(known: &Shadows, attendee: AttendeeId) -> Option<Attendee> {
         category: walk_in.category.clone(),
         ..Attendee::default()
     })
-}
-
-/// People admitted, people inside and admissions at a checkpoint, as its screen should count them.
-pub(super) fn counts(known: &Shadows, checkpoint: CheckpointId) -> (u64, u64, u64) {
-    let mut total = (0, 0, 0);
-    for attendee in attendees_at(known, checkpoint) {
-        let (mut inside, mut admissions) = (false, 0);
-        for (_, fact) in in_order(known.facts().map(|(_, fact)| fact), (attendee, checkpoint)) {
-            match fact.body {
-                _ if is_undone(known, fact.id) => {}
-                FactBody::Entry(_) | FactBody::WalkIn(_) => (inside, admissions) = (true, admissions + 1),
-                FactBody::Exit { .. } => inside = false,
-                _ => {}
-            }
-        }
-        total.0 += u64::from(admissions > 0);
-        total.1 += u64::from(inside);
-        total.2 += admissions;
-    }
-    total
-}
-
-fn attendees_at(known: &Shadows, checkpoint: CheckpointId) -> BTreeSet<AttendeeId> {
-    let places = known.facts().filter_map(|(_, fact)| fact.body.attendance());
-    places.filter(|(_, at)| *at == checkpoint).map(|(attendee, _)| attendee).collect()
-}
-
-/// A double admission: whose, where, which admissions, and whether somebody looked at all of them.
-pub(super) type Double = (AttendeeId, CheckpointId, Vec<FactId>, bool);
-
-/// The double admissions that screens should show.
-pub(super) fn doubles(known: &Shadows, event: &Event) -> BTreeSet<Double> {
-    let mut found = BTreeSet::new();
-    for (checkpoint, rules) in known.checkpoints() {
-        for attendee in attendees_at(known, *checkpoint) {
-            let here = in_order(known.facts().map(|(_, fact)| fact), (attendee, *checkpoint));
-            let here: Vec<&Fact> =
-                here.into_iter().map(|(_, fact)| fact).filter(|fact| !is_undone(known, fact.id)).collect();
-            let mut groups: BTreeMap<String, Vec<FactId>> = BTreeMap::new();
-            let mut visit = 0;
-            for fact in &here {
-                let group = match (&fact.body, rules.rule) {
-                    (_, AdmissionRule::Many) => continue,
-                    (FactBody::Exit { .. }, AdmissionRule::EntryAndExit) => {
-                        visit += 1;
-                        continue;
-                    }
-                    (FactBody::Entry(_) | FactBody::WalkIn(_), AdmissionRule::OncePerDay) => {
-                        format!("{:?}", event.day_of(fact.corrected_at()))
-                    }
-                    (FactBody::Entry(_) | FactBody::WalkIn(_), _) => format!("{visit}"),
-                    _ => continue,
-                };
-                groups.entry(group).or_default().push(fact.id);
-            }
-            for admissions in groups.into_values().filter(|admissions| admissions.len() > 1) {
-                let looked_at_all = |fact: &&Fact| match &fact.body {
-                    FactBody::Resolution(resolution) => admissions.iter().all(|id| resolution.facts.contains(id)),
-                    _ => false,
-                };
-                let settled = here.iter().copied().any(|fact| looked_at_all(&fact));
-                found.insert((attendee, *checkpoint, admissions.clone(), settled));
-            }
-        }
-    }
-    found
 }

@@ -2,24 +2,51 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_client_core::command::{Answers, CheckIn, NewIncident, NewWalkIn, Recorded, ScanResult, Settle};
+use muster_client_core::command::{Answers, CheckIn, Recorded, ScanResult};
 use muster_client_core::event::Event;
 use muster_client_core::view::{Durability, SessionFilter};
 use muster_client_core::{CoreCode, CoreError};
 use muster_model::access::Role;
 use muster_model::checkpoint::Question;
 use muster_model::document::{DocKind, DocRef};
-use muster_model::fact::{EntryVia, Fact, FactBody, ItemState, ResolutionKind, Severity};
-use muster_model::id::{AttendeeId, CheckpointId, FactId};
+use muster_model::fact::{EntryVia, Fact, FactBody};
+use muster_model::id::{AttendeeId, CheckpointId};
 use muster_model::verdict::Verdict;
 
-use super::event_day::CATEGORIES;
 use super::finding::{Checked, Rule, own_fault};
 use super::oracle::{self, Who};
 use super::world::{Happening, World, note};
 
 /// What came of asking a phone for something.
-type Asked<T> = Result<T, CoreError>;
+pub(super) type Asked<T> = Result<T, CoreError>;
+
+/// What a phone should say.
+#[derive(Debug, PartialEq)]
+enum Expected {
+    /// This.
+    Verdict(Verdict),
+    /// That it knows no such checkpoint or attendee.
+    Unknown,
+    /// Nobody can say: its lists still lack what has arrived.
+    Anything,
+}
+
+/// An attempt to check somebody in.
+struct Attempt {
+    /// In words.
+    what: String,
+    /// What makes it the same again for a scanner that emits twice.
+    repeat_key: Option<String>,
+    /// Whether staff admit them whatever the verdict.
+    overrides: bool,
+    expected: Expected,
+}
+
+impl Attempt {
+    fn at_the_scanner(what: String, checkpoint: CheckpointId, code: &str, expected: Expected) -> Self {
+        Self { what, repeat_key: Some(format!("{checkpoint} {code}")), overrides: false, expected }
+    }
+}
 
 impl World<'_> {
     /// Whoever works with a phone does the next thing, and has another to do later.
@@ -54,7 +81,7 @@ impl World<'_> {
     }
 
     /// Asks a phone; what fails must have been made to fail.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &mut self,
         number: usize,
         question: impl FnOnce(&mut muster_client_core::Driver<super::disk::Disk>, muster_model::time::Timestamp) -> Asked<T>,
@@ -74,7 +101,7 @@ impl World<'_> {
         }
     }
 
-    fn any_checkpoint(&mut self) -> Checked<CheckpointId> {
+    pub(super) fn any_checkpoint(&mut self) -> Checked<CheckpointId> {
         // Most of it happens at the entrance.
         let place = if self.people.percent(55) { 0 } else { self.people.below(self.day.checkpoints.len()) };
         self.day.checkpoints.get(place).map(|(id, _)| *id).ok_or_else(|| own_fault("no checkpoints"))
@@ -92,8 +119,8 @@ impl World<'_> {
             else {
                 return Ok(());
             };
-            let key = format!("{checkpoint} {code}");
-            let verdict = self.shown(number, &format!("scans {code}"), &key, expected, answer, "")?;
+            let attempt = Attempt::at_the_scanner(format!("scans {code}"), checkpoint, &code, expected);
+            let verdict = self.shown(number, attempt, answer)?;
             match verdict {
                 Some(Verdict::AnswersRequired { questions }) => answers = answered(&questions),
                 _ => break,
@@ -111,22 +138,24 @@ impl World<'_> {
         let via = if self.people.percent(50) { EntryVia::Search } else { EntryVia::Group };
         let wish = CheckIn { checkpoint, attendee, via, answers, despite: despite.to_owned() };
         let Some(answer) = self.ask(number, |driver, now| driver.check_in(now, wish))? else { return Ok(()) };
-        self.shown(number, &format!("checks in {attendee}"), "", expected, answer, despite).map(drop)
+        let what = format!("checks in {attendee}");
+        let attempt = Attempt { what, repeat_key: None, overrides: !despite.is_empty(), expected };
+        self.shown(number, attempt, answer).map(drop)
     }
 
-    /// What the phone should say, from what its disk has; `None` if lists still lack what has arrived.
+    /// What the phone should say, from what its disk has.
     fn expected(
         &mut self,
         number: usize,
         checkpoint: CheckpointId,
         who: Who<'_>,
         answers: &Answers,
-    ) -> Checked<Option<Option<Verdict>>> {
+    ) -> Checked<Expected> {
         let (now, event) = (self.phone_time(number), self.day.event);
         let phone = self.phone(number)?;
         if phone.is_indexing()? {
             self.counters.verdicts_unchecked += 1;
-            return Ok(None);
+            return Ok(Expected::Anything);
         }
         phone.read_disk()?;
         let now = now.plus_ms(phone.skew_ms()?);
@@ -134,46 +163,38 @@ impl World<'_> {
             answers.iter().filter(|(_, answer)| !answer.trim().is_empty()).map(|(id, _)| *id).collect();
         let record = phone.shadows.event().cloned().unwrap_or_default();
         let asked = oracle::Question { checkpoint, who, now, answered };
-        Ok(Some(oracle::verdict(&phone.shadows, &record, &asked, event)))
+        let verdict = oracle::verdict(&phone.shadows, &record, &asked, event);
+        Ok(verdict.map_or(Expected::Unknown, Expected::Verdict))
     }
 
     /// A verdict is shown: it must be the one that follows from what the phone knew, and an admission is a fact from now on.
-    fn shown(
-        &mut self,
-        number: usize,
-        what: &str,
-        repeat_key: &str,
-        expected: Option<Option<Verdict>>,
-        answer: Asked<ScanResult>,
-        despite: &str,
-    ) -> Checked<Option<Verdict>> {
+    fn shown(&mut self, number: usize, attempt: Attempt, answer: Asked<ScanResult>) -> Checked<Option<Verdict>> {
+        let Attempt { what, repeat_key, overrides, expected } = attempt;
         let result = match answer {
             Ok(result) => result,
             Err(error) => {
                 note!(self, "phone {number} {what}: {}", error.code);
                 self.counters.refused += 1;
-                let may_not = !self.may_append(number, DocKind::Checkins)?;
                 let unknown = matches!(error.code, CoreCode::CheckpointUnknown | CoreCode::AttendeeUnknown);
-                return match (unknown && matches!(expected, Some(None) | None)) || (may_not && error.code == CoreCode::NotAllowed)
-                {
-                    true => Ok(None),
-                    false => Err(Rule::Verdict.broken(format!("phone {number} {what}: {error}, expected {expected:?}"))),
-                };
+                let may_not = error.code == CoreCode::NotAllowed && !self.may_append(number, DocKind::Checkins)?;
+                if may_not || (unknown && !matches!(expected, Expected::Verdict(_))) {
+                    return Ok(None);
+                }
+                return Err(Rule::Verdict.broken(format!("phone {number} {what}: {error}, expected {expected:?}")));
             }
         };
         let verdict = result.verdict.clone();
         note!(self, "phone {number} {what}: {}{}", verdict.code(), if result.repeated { ", again" } else { "" });
         self.counters.verdicts += 1;
         if result.repeated {
-            let before = self.phone(number)?.last_verdicts.get(repeat_key).cloned();
+            let key = repeat_key.unwrap_or_default();
+            let before = self.phone(number)?.last_verdicts.get(&key).cloned();
             return match before {
                 Some(before) if before == verdict => Ok(None),
                 before => Err(Rule::Verdict.broken(format!("phone {number} repeats {verdict:?} after {before:?}"))),
             };
         }
-        if let Some(expected) = expected
-            && expected.as_ref() != Some(&verdict)
-        {
+        if expected != Expected::Anything && expected != Expected::Verdict(verdict.clone()) {
             let detail = format!("phone {number} {what}: it says {verdict:?}, from what it knows follows {expected:?}");
             return Err(Rule::Verdict.broken(detail));
         }
@@ -181,14 +202,14 @@ impl World<'_> {
         if !admitted {
             self.counters.refused += 1;
         }
-        if result.recorded.is_some() != (admitted || !despite.is_empty()) {
+        if result.recorded.is_some() != (admitted || overrides) {
             return Err(Rule::Verdict.broken(format!("phone {number} {what}: {verdict:?} with {:?}", result.recorded)));
         }
-        if !repeat_key.is_empty() {
-            self.phone(number)?.last_verdicts.insert(repeat_key.to_owned(), verdict.clone());
+        if let Some(key) = repeat_key {
+            self.phone(number)?.last_verdicts.insert(key, verdict.clone());
         }
         if let Some(recorded) = result.recorded {
-            self.recorded(number, what, recorded)?;
+            self.recorded(number, &what, recorded)?;
             let shows = result.card.is_some_and(|card| card.facts.iter().any(|fact| fact.fact.id == recorded.fact));
             if !shows {
                 return Err(Rule::Screens.broken(format!("phone {number}: the card lacks {}", recorded.fact)));
@@ -198,7 +219,7 @@ impl World<'_> {
     }
 
     /// A fact was recorded and the screen has said so.
-    fn recorded(&mut self, number: usize, what: &str, recorded: Recorded) -> Checked {
+    pub(super) fn recorded(&mut self, number: usize, what: &str, recorded: Recorded) -> Checked {
         let now = self.phone_time(number);
         let (opening, now_ms) = (self.day.opening, self.now_ms);
         let phone = self.phone(number)?;
@@ -215,7 +236,9 @@ impl World<'_> {
         {
             let off_ms = fact.corrected_at().since_ms(opening.plus_ms(now_ms)).abs();
             let drift_ms = skew.age_ms * phone.clock.gains_ppm.abs() / 1_000_000;
-            let allowed_ms = phone.pace.delay_ms.1 * 2 + drift_ms + 50;
+            // A clock may be set during the handshake, which takes ten seconds at most: half of that goes unnoticed.
+            let set_meanwhile_ms = if phone.measured.1 < phone.clock_set_ms + 11_000 { 5_000 } else { 0 };
+            let allowed_ms = phone.pace.delay_ms.1 * 2 + drift_ms + set_meanwhile_ms + 50;
             if off_ms > allowed_ms {
                 let detail = format!("phone {number}: {fact:?} is {off_ms} ms off, {allowed_ms} ms would be well");
                 return Err(Rule::Clock.broken(detail));
@@ -229,100 +252,10 @@ impl World<'_> {
         Ok(())
     }
 
-    fn may_append(&mut self, number: usize, kind: DocKind) -> Checked<bool> {
+    pub(super) fn may_append(&mut self, number: usize, kind: DocKind) -> Checked<bool> {
         let role = self.phone(number)?.role;
         let document = if kind == DocKind::Checkins { DocRef::shard(kind, 0) } else { DocRef::whole(kind) };
         Ok(role.access(&document).may_write())
-    }
-
-    // Other facts.
-
-    /// Takes the answer to a command that records a fact. Codes in `allowed` may come back instead.
-    fn record(&mut self, number: usize, what: &str, kind: DocKind, answer: Option<Asked<Recorded>>, allowed: &[CoreCode]) -> Checked {
-        match answer {
-            None => Ok(()),
-            Some(Ok(recorded)) => self.recorded(number, what, recorded),
-            Some(Err(error)) => {
-                note!(self, "phone {number} {what}: {}", error.code);
-                self.counters.refused += 1;
-                let not_allowed = error.code == CoreCode::NotAllowed && !self.may_append(number, kind)?;
-                if not_allowed || allowed.contains(&error.code) {
-                    return Ok(());
-                }
-                Err(Rule::Fails.broken(format!("phone {number} {what}: {error}")))
-            }
-        }
-    }
-
-    fn exit(&mut self, number: usize) -> Checked {
-        let checkpoint = self.any_checkpoint()?;
-        let Some(attendee) = self.somebody(number)? else { return Ok(()) };
-        let answer = self.ask(number, |driver, now| driver.exit(now, checkpoint, attendee))?;
-        let what = format!("sees {attendee} leave");
-        self.record(number, &what, DocKind::Checkins, answer, &[CoreCode::CheckpointUnknown, CoreCode::AttendeeUnknown])
-    }
-
-    fn undo(&mut self, number: usize) -> Checked {
-        let own_only = self.people.percent(70);
-        let phone = self.phone(number)?;
-        phone.read_disk()?;
-        let device = phone.device;
-        let facts = phone.shadows.facts().filter(|(_, fact)| !own_only || fact.device() == device);
-        let known: Vec<(DocKind, FactId)> = facts.map(|(document, fact)| (document.kind, fact.id)).collect();
-        let indexing = phone.is_indexing()?;
-        let Some((kind, fact)) = self.people.pick(&known).copied() else { return Ok(()) };
-        let answer = self.ask(number, |driver, now| driver.undo(now, fact, "a mistake"))?;
-        let allowed: &[CoreCode] = if indexing { &[CoreCode::FactUnknown] } else { &[] };
-        self.record(number, &format!("takes back {fact}"), kind, answer, allowed)
-    }
-
-    fn walk_in(&mut self, number: usize) -> Checked {
-        let checkpoint = self.any_checkpoint()?;
-        let name = format!("Walk-in {}", self.people.below(1_000));
-        let category = self.people.pick(&CATEGORIES).copied().unwrap_or_default().to_owned();
-        let wish = NewWalkIn { checkpoint, name, organisation: String::new(), category };
-        let answer = self.ask(number, |driver, now| driver.walk_in(now, wish))?;
-        self.record(number, "registers a walk-in", DocKind::Checkins, answer, &[CoreCode::CheckpointUnknown])
-    }
-
-    fn settle(&mut self, number: usize) -> Checked {
-        let Some(Ok(doubles)) = self.ask(number, |driver, now| driver.double_admissions(now))? else { return Ok(()) };
-        let Some(double) = self.people.pick(&doubles).cloned() else { return Ok(()) };
-        let kinds =
-            [ResolutionKind::SamePerson, ResolutionKind::SecondAdmitted, ResolutionKind::SecondRemoved];
-        let found = self.people.pick(&kinds).copied().unwrap_or(ResolutionKind::SamePerson);
-        let (attendee, checkpoint) = (double.attendee, double.checkpoint);
-        let wish = Settle { attendee, checkpoint, admissions: Vec::new(), found, note: String::new() };
-        let answer = self.ask(number, |driver, now| driver.settle(now, wish))?;
-        let settled = matches!(answer, Some(Ok(_)));
-        self.record(number, "settles a double admission", DocKind::Checkins, answer, &[])?;
-        self.counters.settled += u64::from(settled);
-        Ok(())
-    }
-
-    fn observe(&mut self, number: usize) -> Checked {
-        let session = self.people.pick(&self.day.sessions).map(|(id, _)| *id);
-        let item = self.people.pick(&self.day.items).copied();
-        let (Some(session), Some(item)) = (session, item) else { return Ok(()) };
-        let state = [ItemState::Ok, ItemState::Problem, ItemState::NotNeeded];
-        let state = self.people.pick(&state).copied().unwrap_or(ItemState::Ok);
-        let answer = self.ask(number, |driver, now| driver.observe(now, (session, item), state, ""))?;
-        let allowed = [CoreCode::SessionUnknown, CoreCode::ItemUnknown];
-        self.record(number, "looks at a room", DocKind::Rooms, answer, &allowed)
-    }
-
-    fn report(&mut self, number: usize) -> Checked {
-        let room = self.people.pick(&self.day.rooms).copied();
-        let text = "the projector smokes".to_owned();
-        let wish = NewIncident { room, session: None, severity: Severity::Urgent, text };
-        let answer = self.ask(number, |driver, now| driver.report_incident(now, wish))?;
-        self.record(number, "reports an incident", DocKind::Rooms, answer, &[])
-    }
-
-    fn arrive_staff(&mut self, number: usize) -> Checked {
-        let Some(presenter) = self.people.pick(&self.day.presenters).copied() else { return Ok(()) };
-        let answer = self.ask(number, |driver, now| driver.arrive(now, presenter))?;
-        self.record(number, "sees a presenter", DocKind::Arrivals, answer, &[])
     }
 
     /// What a presenter does: reads, says that they are here, and tries what they may not.
@@ -337,11 +270,13 @@ impl World<'_> {
                 let code = self.people.pick(&self.day.codes).cloned().unwrap_or_default();
                 let checkpoint = self.any_checkpoint()?;
                 let expected = self.expected(number, checkpoint, Who::Code(&code), &BTreeMap::new())?;
-                let Some(answer) = self.ask(number, |driver, now| driver.scan(now, checkpoint, &code, Answers::new()))?
+                let Some(answer) =
+                    self.ask(number, |driver, now| driver.scan(now, checkpoint, &code, Answers::new()))?
                 else {
                     return Ok(());
                 };
-                self.shown(number, "tries to scan", "", expected, answer, "").map(drop)
+                let attempt = Attempt::at_the_scanner("tries to scan".to_owned(), checkpoint, &code, expected);
+                self.shown(number, attempt, answer).map(drop)
             }
             _ => {
                 let read = self.ask(number, |driver, now| driver.my_logistics(now))?;
@@ -377,7 +312,7 @@ impl World<'_> {
     }
 
     /// Somebody whom the phone may know.
-    fn somebody(&mut self, number: usize) -> Checked<Option<AttendeeId>> {
+    pub(super) fn somebody(&mut self, number: usize) -> Checked<Option<AttendeeId>> {
         let mut known: Vec<AttendeeId> = self.day.attendees.iter().map(|(_, id, _)| *id).collect();
         let phone = self.phone(number)?;
         phone.read_disk()?;

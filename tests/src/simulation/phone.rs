@@ -62,8 +62,8 @@ pub(super) struct Phone {
     pub(super) clock: Clock,
     /// When the core wants to be woken, by the phone's clock.
     pub(super) wake_at: Option<Timestamp>,
-    /// When the timer rings that was set for it, in the simulation's time: like the shells' timers it takes no notice of
-    /// a clock that is set meanwhile.
+    /// When the timer rings that was set for it, in the simulation's time. A clock that is set meanwhile puts it forward,
+    /// never off.
     pub(super) rings_ms: Option<i64>,
     pub(super) pace: Pace,
     /// How many reasons there are for it to have no network.
@@ -144,9 +144,10 @@ impl Phone {
         }
     }
 
-    /// Sets the timer for when the core wants to be woken.
+    /// Sets the timer for when the core wants to be woken, unless it rings sooner.
     pub(super) fn set_timer(&mut self, opening: Timestamp, now_ms: i64) {
-        self.rings_ms = self.wake_at.map(|at| self.clock.shows(opening, at, now_ms));
+        let by_clock = self.wake_at.map(|at| self.clock.shows(opening, at, now_ms));
+        self.rings_ms = self.rings_ms.into_iter().chain(by_clock).min();
     }
 
     /// Reads what its disk has of all documents.
@@ -156,7 +157,9 @@ impl Phone {
             Power::Off(disk) => disk,
             Power::Between => return Err(own_fault("a phone is neither on nor off")),
         };
-        for size in disk.inside().documents().map_err(own_fault)? {
+        let documents = disk.inside().documents().map_err(own_fault)?;
+        self.shadows.keep_only(|held| documents.iter().any(|size| size.doc == *held));
+        for size in documents {
             let chunks = disk.inside().chunks(&size.doc).map_err(own_fault)?;
             self.shadows.update(size.doc, &chunks)?;
         }

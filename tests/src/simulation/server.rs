@@ -3,6 +3,7 @@
 //! A crash drops the runtime with everything in it; what the disk has by then is what the next run begins with.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use muster_model::document::DocRef;
 use muster_model::id::EventId;
 use muster_model::record::RecordError;
 use muster_model::time::Timestamp;
-use muster_server::hub::{Hub, HubConfig, HubStats, Principal, Surroundings};
+use muster_server::hub::{Hub, HubConfig, Principal, Surroundings};
 use muster_server::sync_socket::{SocketConfig, serve};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
@@ -42,6 +43,8 @@ struct Run {
     started_ms: i64,
     sockets: BTreeMap<ConnectionId, UnboundedSender<Result<Message, axum::Error>>>,
     failures_before: u64,
+    is_stopping: bool,
+    has_stopped: Arc<AtomicBool>,
 }
 
 /// The server, whether it runs or not.
@@ -53,7 +56,10 @@ pub(super) struct Server {
     confirmed: Arc<Mutex<Vec<Confirmed>>>,
     run: Option<Run>,
     next_connection: ConnectionId,
+    /// Messages whose changes were refused, in all runs that are over.
     pub(super) refused: u64,
+    /// Documents that failed though the disk did not, in all runs that are over.
+    pub(super) unexplained: u64,
 }
 
 impl Server {
@@ -67,6 +73,7 @@ impl Server {
             run: None,
             next_connection: 0,
             refused: 0,
+            unexplained: 0,
         }
     }
 
@@ -77,29 +84,39 @@ impl Server {
     /// Starts on what the disk has.
     pub(super) fn start(&mut self, now_ms: i64, session: [u8; 8]) -> Checked {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().map_err(own_fault)?;
-        let (started, hub) = runtime.block_on(async {
-            let started = Instant::now();
-            let opening = self.opening.plus_ms(now_ms);
-            let clock = Arc::new(move || {
-                let passed = Instant::now().saturating_duration_since(started);
-                opening.plus_ms(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
-            });
-            let surroundings = Surroundings { clock, session, ..Surroundings::default() };
-            let store = Arc::new(self.disk.clone());
-            // Small snapshots, so that the day has some.
-            let config = HubConfig { compact_bytes: 8 << 10, idle_unload_s: 60, ..HubConfig::default() };
-            Hub::in_surroundings(store, config, surroundings).await.map(|hub| (started, hub))
-        })
-        .map_err(own_fault)?;
+        let (started, hub) = runtime
+            .block_on(async {
+                let started = Instant::now();
+                let opening = self.opening.plus_ms(now_ms);
+                let clock = Arc::new(move || {
+                    let passed = Instant::now().saturating_duration_since(started);
+                    opening.plus_ms(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
+                });
+                let surroundings = Surroundings { clock, session, ..Surroundings::default() };
+                let store = Arc::new(self.disk.clone());
+                // Small snapshots, so that the day has some.
+                let config = HubConfig { compact_bytes: 8 << 10, idle_unload_s: 60, ..HubConfig::default() };
+                Hub::in_surroundings(store, config, surroundings).await.map(|hub| (started, hub))
+            })
+            .map_err(own_fault)?;
         let failures_before = self.disk.failures();
-        self.run = Some(Run { runtime, hub, started, started_ms: now_ms, sockets: BTreeMap::new(), failures_before });
+        self.run = Some(Run {
+            runtime,
+            hub,
+            started,
+            started_ms: now_ms,
+            sockets: BTreeMap::new(),
+            failures_before,
+            is_stopping: false,
+            has_stopped: Arc::default(),
+        });
         Ok(())
     }
 
     /// Dies on the spot.
     pub(super) fn crash(&mut self) {
         if let Some(run) = self.run.take() {
-            self.refused += run.hub.stats().refused;
+            self.count(&run);
             drop(run);
         }
         self.disk.crash();
@@ -108,14 +125,28 @@ impl Server {
         self.take_confirmed();
     }
 
-    /// Stores everything and ends all connections, as before an update. Says what it wrote meanwhile, and when it ended.
-    pub(super) fn shut_down(&mut self) -> Option<(i64, Vec<Written>)> {
-        let run = self.run.take()?;
-        run.runtime.block_on(run.hub.shutdown());
-        self.refused += run.hub.stats().refused;
-        let ended_ms = run.now_ms();
-        drop(run);
-        Some((ended_ms, self.outputs.take()))
+    /// Has it store everything and end all connections, as before an update. It takes its time.
+    pub(super) fn shut_down(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        let (hub, outputs, has_stopped) = (run.hub.clone(), Arc::clone(&self.outputs), Arc::clone(&run.has_stopped));
+        run.is_stopping = true;
+        run.runtime.spawn(async move {
+            hub.shutdown().await;
+            has_stopped.store(true, Ordering::Relaxed);
+            outputs.arrived.notify_one();
+        });
+    }
+
+    /// Whether it was told to shut down.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.is_stopping)
+    }
+
+    /// Whether it has shut down since it was told to; then it is gone.
+    pub(super) fn has_stopped(&mut self) -> bool {
+        let Some(run) = self.run.take_if(|run| run.has_stopped.load(Ordering::Relaxed)) else { return false };
+        self.count(&run);
+        true
     }
 
     /// Lets the server work until this time, or until it has written something; says when that was.
@@ -171,20 +202,16 @@ impl Server {
         let Some(run) = &self.run else { return };
         let (hub, event, confirmed) = (run.hub.clone(), self.event, Arc::clone(&self.confirmed));
         run.runtime.spawn(async move {
-            if let Ok(edited) = hub.edit(event, document, edit).await {
+            if let Ok(edited) = hub.edit(event, document, edit).await
+                && edited.changed
+            {
                 let heads = edited.heads;
                 confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(Confirmed { document, heads });
             }
         });
     }
 
-    /// Looks at a document as the server has it; `None` if it does not run or cannot.
-    pub(super) fn saved(&self, document: DocRef) -> Option<(Vec<ChangeHash>, Vec<u8>)> {
-        let run = self.run.as_ref()?;
-        let look = |doc: &automerge::Automerge| (doc.get_heads(), doc.save());
-        run.runtime.block_on(run.hub.read(self.event, document, look)).ok()
-    }
-
+    /// The heads of a document as the server has it, sorted; `None` if it does not run or cannot say.
     pub(super) fn heads(&self, document: DocRef) -> Option<Vec<ChangeHash>> {
         let run = self.run.as_ref()?;
         run.runtime.block_on(run.hub.read(self.event, document, automerge::Automerge::get_heads)).ok()
@@ -196,10 +223,19 @@ impl Server {
         run.runtime.block_on(run.hub.documents(self.event)).ok()
     }
 
-    /// What the hub did since it was started, and how often its disk failed on purpose meanwhile.
-    pub(super) fn stats(&self) -> Option<(HubStats, u64)> {
-        let run = self.run.as_ref()?;
-        Some((run.hub.stats(), self.disk.failures().saturating_sub(run.failures_before)))
+    /// Counts what this run has done so far. To be called once, at the end.
+    pub(super) fn settle(&mut self) {
+        if let Some(run) = self.run.take() {
+            self.count(&run);
+            self.run = Some(run);
+        }
+    }
+
+    fn count(&mut self, run: &Run) {
+        let stats = run.hub.stats();
+        self.refused += stats.refused;
+        let on_purpose = self.disk.failures().saturating_sub(run.failures_before);
+        self.unexplained += stats.document_failures.saturating_sub(on_purpose);
     }
 }
 

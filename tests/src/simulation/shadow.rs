@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{Automerge, ChangeHash, ReadDoc};
+use automerge::{AutoSerde, Automerge, ChangeHash, ReadDoc};
 use muster_model::attendee::Attendee;
 use muster_model::checkpoint::Checkpoint;
 use muster_model::document::{self, DocKind, DocRef};
@@ -41,7 +41,8 @@ pub(super) struct Shadows {
     documents: BTreeMap<DocRef, Shadow>,
 }
 
-fn reader() -> automerge::ActorId {
+/// Nothing is written by whoever looks.
+pub(super) fn reader() -> automerge::ActorId {
     DeviceId::from_random([0; 8]).actor([0; 8])
 }
 
@@ -121,6 +122,11 @@ impl Shadows {
         Ok(())
     }
 
+    /// Forgets documents of which nothing is on the disk any more.
+    pub(super) fn keep_only(&mut self, is_there: impl Fn(&DocRef) -> bool) {
+        self.documents.retain(|document, _| is_there(document));
+    }
+
     pub(super) fn fact(&self, id: FactId) -> Option<(&DocRef, &Fact)> {
         self.documents.iter().find_map(|(document, shadow)| shadow.facts.get(&id).map(|fact| (document, fact)))
     }
@@ -149,8 +155,15 @@ impl Shadows {
         heads.iter().all(|head| shadow.doc.get_change_by_hash(head).is_some())
     }
 
-    /// What a document says, in words that do not depend on who wrote it in which order. Facts that two changes wrote are
-    /// an error of whoever wrote them.
+    /// The heads of a document, sorted, and what it says.
+    pub(super) fn contents(&self, document: &DocRef) -> Option<(Vec<ChangeHash>, serde_json::Value)> {
+        let doc = &self.documents.get(document)?.doc;
+        let mut heads = doc.get_heads();
+        heads.sort_unstable();
+        Some((heads, serde_json::to_value(AutoSerde::from(doc)).ok()?))
+    }
+
+    /// A fact that two changes wrote, which is an error of whoever wrote it.
     pub(super) fn twice_written(&self) -> Option<(DocRef, String)> {
         self.documents.iter().find_map(|(document, shadow)| {
             let facts = document::collection(&shadow.doc, "facts").ok()?;

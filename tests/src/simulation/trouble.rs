@@ -99,18 +99,20 @@ impl World<'_> {
         if !self.server.is_running() {
             return Ok(());
         }
-        if self.luck.percent(25) {
-            note!(self, "the server is shut down");
-            if let Some((ended_ms, written)) = self.server.shut_down() {
-                self.now_ms = self.now_ms.max(ended_ms);
-                self.route(written)?;
-            }
-        } else {
-            note!(self, "the server crashes");
-            self.confirmed.extend(self.server.take_confirmed());
-            self.server.crash();
-            self.counters.crashes += 1;
+        if self.luck.percent(25) && !self.server.is_stopping() {
+            note!(self, "the server is told to shut down");
+            self.server.shut_down();
+            return Ok(());
         }
+        note!(self, "the server crashes");
+        self.confirmed.extend(self.server.take_confirmed());
+        self.server.crash();
+        self.counters.crashes += 1;
+        self.server_is_gone()
+    }
+
+    /// It is started again after a while.
+    pub(super) fn server_is_gone(&mut self) -> Checked {
         self.lose_connections()?;
         self.check_server_disk()?;
         let ms = self.luck.wait(6_000);
@@ -270,9 +272,8 @@ impl World<'_> {
                 self.day.shards += 1;
                 note!(self, "the event grows to {} shards", self.day.shards);
                 let event = self.day.record();
-                let edit = move |tx: &mut automerge::transaction::Transaction<'_>| {
-                    record::put(tx, &OnlyKey, &event).map(drop)
-                };
+                let edit =
+                    move |tx: &mut automerge::transaction::Transaction<'_>| record::put(tx, &OnlyKey, &event).map(drop);
                 self.server.edit(DocRef::whole(DocKind::Event), Box::new(edit));
             }
             _ => self.strike_off(),
@@ -318,8 +319,7 @@ impl World<'_> {
     }
 
     fn edit_checkpoint(&mut self) {
-        let rules =
-            [AdmissionRule::Once, AdmissionRule::OncePerDay, AdmissionRule::EntryAndExit, AdmissionRule::Many];
+        let rules = [AdmissionRule::Once, AdmissionRule::OncePerDay, AdmissionRule::EntryAndExit, AdmissionRule::Many];
         let rule = self.people.pick(&rules).copied().unwrap_or_default();
         let until = self.day.opening.plus_minutes(self.people.between(0, 120));
         let closes = self.people.percent(20);
@@ -344,9 +344,8 @@ impl World<'_> {
         session.cancelled = cancelled;
         let (id, session) = (*id, session.clone());
         note!(self, "a coordinator moves {}", session.title);
-        let edit = Box::new(move |tx: &mut automerge::transaction::Transaction<'_>| {
-            record::put(tx, &id, &session).map(drop)
-        });
+        let edit =
+            Box::new(move |tx: &mut automerge::transaction::Transaction<'_>| record::put(tx, &id, &session).map(drop));
         self.server.edit(DocRef::whole(DocKind::Program), edit);
     }
 }
