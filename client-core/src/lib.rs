@@ -80,8 +80,8 @@
 //!
 //! # Measured
 //!
-//! `cargo run --release -p muster-client-core --example measure` prints, beside a bare SQLite commit in the same run, what
-//! scans, searches, counts, indexing and a cold start cost on this machine.
+//! `cargo xtask bench checkin search cold-start join` prints what scans, searches, a cold start and a join cost on this
+//! machine, beside what the machine allows; `docs/PERFORMANCE.md` has the figures.
 
 pub mod code;
 pub mod command;

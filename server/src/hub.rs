@@ -44,6 +44,7 @@ pub use stats::HubStats;
 pub use surroundings::Surroundings;
 
 pub(crate) use clock::wire;
+pub use link::OutFrame;
 pub(crate) use link::Outbox;
 pub(crate) use session::Session;
 use shared::{Shared, TaskCount};

@@ -19,7 +19,7 @@ use muster_protocol::{
 };
 use tokio::time::{Instant, timeout};
 
-use crate::hub::{Ending, Hub, Outbox, Principal, Session, wire};
+use crate::hub::{Ending, Hub, OutFrame, Outbox, Principal, Session, wire};
 use liveness::Liveness;
 pub use web_socket::{NotAWebSocket, Upgrade, WebSocket};
 
@@ -34,7 +34,7 @@ pub struct SocketConfig {
     pub max_frame_bytes_import: usize,
     /// The largest frame of any other device, in bytes. Default 4 MiB.
     pub max_frame_bytes: usize,
-    /// How often a ping is sent, in milliseconds. Default 5,000.
+    /// How often a ping is sent, in milliseconds: each wakes a phone's radio. Default 12,000.
     pub ping_ms: u64,
     /// How long nothing at all may come before the peer is taken for gone, in milliseconds. A frame counts when it is
     /// whole, and nothing else can come meanwhile, so this is also what a slow link has for its largest upload. Default
@@ -57,7 +57,7 @@ impl Default for SocketConfig {
         Self {
             max_frame_bytes_import: 16 << 20,
             max_frame_bytes: 4 << 20,
-            ping_ms: 5_000,
+            ping_ms: 12_000,
             silence_ms: 30_000,
             min_bytes_per_s: 16 << 10,
             write_timeout_ms: 10_000,
@@ -78,14 +78,23 @@ impl SocketConfig {
     }
 }
 
+/// What is written to a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A frame, as a binary message.
+    Frame(OutFrame),
+    /// Anything else.
+    Other(Message),
+}
+
 /// What an [`Upgrade`] makes: WebSocket messages, whole and in order, both ways. A simulation brings its own.
 pub trait Socket:
-    Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Send + Unpin + 'static
+    Stream<Item = Result<Message, axum::Error>> + Sink<Outgoing, Error = axum::Error> + Send + Unpin + 'static
 {
 }
 
 impl<S> Socket for S where
-    S: Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Send + Unpin + 'static
+    S: Stream<Item = Result<Message, axum::Error>> + Sink<Outgoing, Error = axum::Error> + Send + Unpin + 'static
 {
 }
 
@@ -122,7 +131,7 @@ pub async fn serve(socket: impl Socket, principal: Principal, hub: Hub, config: 
 /// From the open carrier to the peer's `join`, answered.
 async fn shake_hands<S: Socket>(
     connection: &mut Connection,
-    (sink, stream): (&mut SplitSink<S, Message>, &mut SplitStream<S>),
+    (sink, stream): (&mut SplitSink<S, Outgoing>, &mut SplitStream<S>),
     hub: &Hub,
     config: &SocketConfig,
 ) -> Result<PeerInfo, Ending> {
@@ -132,7 +141,7 @@ async fn shake_hands<S: Socket>(
             let message = stream.next().await;
             let output = hear(connection, hub.now(), message)?;
             for frame in output.send {
-                write(sink, [Message::Binary(frame.into())], config).await?;
+                write(sink, [Outgoing::Frame(frame.into())], config).await?;
             }
             if let Some(reason) = output.close {
                 return Err(Ending::Protocol { code: reason.code, detail: reason.detail });
@@ -171,12 +180,12 @@ fn hear(
 
 /// Writes messages and flushes once.
 async fn write<S: Socket>(
-    sink: &mut SplitSink<S, Message>,
-    messages: impl IntoIterator<Item = Message>,
+    sink: &mut SplitSink<S, Outgoing>,
+    messages: impl IntoIterator<Item = Outgoing>,
     config: &SocketConfig,
 ) -> Result<(), Ending> {
     let mut bytes = 0_u64;
-    let messages: Vec<Message> =
+    let messages: Vec<Outgoing> =
         messages.into_iter().inspect(|message| bytes = bytes.saturating_add(len(message))).collect();
     let limit_ms = bytes.saturating_mul(1_000) / config.min_bytes_per_s.max(1);
     let limit = Duration::from_millis(limit_ms.saturating_add(config.write_timeout_ms));
@@ -193,10 +202,10 @@ async fn write<S: Socket>(
     }
 }
 
-fn len(message: &Message) -> u64 {
+fn len(message: &Outgoing) -> u64 {
     match message {
-        Message::Binary(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        _ => 0,
+        Outgoing::Frame(frame) => u64::try_from(frame.len()).unwrap_or(u64::MAX),
+        Outgoing::Other(_) => 0,
     }
 }
 
@@ -213,7 +222,7 @@ impl<S: Socket> Open<'_, S> {
     /// Reads and writes until somebody ends it; says why it ended. The session is gone then.
     async fn run(
         &mut self,
-        sink: &mut SplitSink<S, Message>,
+        sink: &mut SplitSink<S, Outgoing>,
         mut session: Session,
         mut outbox: Outbox,
         config: &SocketConfig,
@@ -275,7 +284,7 @@ impl<S: Socket> Open<'_, S> {
 }
 
 async fn write_all<S: Socket>(
-    sink: &mut SplitSink<S, Message>,
+    sink: &mut SplitSink<S, Outgoing>,
     outbox: &mut Outbox,
     liveness: &Liveness,
     config: &SocketConfig,
@@ -291,7 +300,7 @@ async fn write_all<S: Socket>(
                 if liveness.silence() > silence {
                     return Ending::Unresponsive;
                 }
-                write(sink, [Message::Ping(axum::body::Bytes::new())], config).await
+                write(sink, [Outgoing::Other(Message::Ping(axum::body::Bytes::new()))], config).await
             }
             frame = outbox.next() => {
                 let Some(frame) = frame else { return Ending::Left };
@@ -311,13 +320,13 @@ async fn write_all<S: Socket>(
 }
 
 /// A frame and those that wait behind it, as many as go well in one write.
-fn batch(first: axum::body::Bytes, outbox: &mut Outbox) -> Vec<Message> {
+fn batch(first: OutFrame, outbox: &mut Outbox) -> Vec<Outgoing> {
     let mut bytes = first.len();
-    let mut batch = vec![Message::Binary(first)];
+    let mut batch = vec![Outgoing::Frame(first)];
     while batch.len() < WRITE_BATCH && bytes < WRITE_BATCH_BYTES {
         let Some(frame) = outbox.try_next() else { break };
         bytes = bytes.saturating_add(frame.len());
-        batch.push(Message::Binary(frame));
+        batch.push(Outgoing::Frame(frame));
     }
     batch
 }

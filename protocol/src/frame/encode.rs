@@ -198,10 +198,16 @@ pub fn encode_sync_shared(sender: &PeerId, document: &DocumentId, data: &[u8]) -
 }
 
 impl SharedSync {
-    /// How many bytes it has, but for its receiver.
+    /// The frame but for its receiver, the same for all: followed by [`tail_for`](Self::tail_for) it is the frame.
     #[must_use]
-    pub fn head_bytes(&self) -> usize {
-        self.head.len()
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// What follows the head for one receiver: a few bytes.
+    #[must_use]
+    pub fn tail_for(&self, target: &PeerId) -> Vec<u8> {
+        finish(Vec::with_capacity(target.as_str().len().saturating_add(16)), target)
     }
 
     /// The whole frame for one receiver: one allocation and one copy, no encoding of the big part.
@@ -209,8 +215,12 @@ impl SharedSync {
     pub fn for_target(&self, target: &PeerId) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.head.len().saturating_add(target.as_str().len()).saturating_add(16));
         out.extend_from_slice(&self.head);
-        let mut w = Writer(Encoder::new(out));
-        let _: Written = w.target(target);
-        w.0.into_writer()
+        finish(out, target)
     }
+}
+
+fn finish(out: Vec<u8>, target: &PeerId) -> Vec<u8> {
+    let mut w = Writer(Encoder::new(out));
+    let _: Written = w.target(target);
+    w.0.into_writer()
 }

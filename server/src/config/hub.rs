@@ -100,7 +100,7 @@ concern! {
         /// The largest frame of any other device.
         max_frame_bytes: usize = "4194304", "bytes", "MUSTER_SYNC_MAX_FRAME_BYTES";
         /// How often a ping is sent.
-        ping_ms: u64 = "5000", "ms", "MUSTER_SYNC_PING_MS";
+        ping_ms: u64 = "12000", "ms", "MUSTER_SYNC_PING_MS";
         /// How long nothing at all may come before a device is taken for gone; also what a slow link has for its largest
         /// frame.
         silence_ms: u64 = "30000", "ms", "MUSTER_SYNC_SILENCE_MS";

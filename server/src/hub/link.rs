@@ -31,8 +31,17 @@ impl Queued {
     fn bytes(&self) -> usize {
         match self {
             Self::Own(frame) => frame.len(),
-            Self::Shared(frame) => frame.head_bytes(),
+            Self::Shared(frame) => frame.head().len(),
         }
+    }
+}
+
+/// The head of a shared frame, kept for as long as somebody still writes it.
+struct Head(Arc<SharedSync>);
+
+impl AsRef<[u8]> for Head {
+    fn as_ref(&self) -> &[u8] {
+        self.0.head()
     }
 }
 
@@ -53,6 +62,41 @@ pub(crate) struct Link {
     has_ended: AtomicBool,
     ending: watch::Sender<Option<Ending>>,
     counters: Arc<Counters>,
+}
+
+/// A frame to write, in two parts: the first may be shared with other connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutFrame {
+    /// Most of it.
+    pub head: Bytes,
+    /// The rest, if there is one.
+    pub tail: Bytes,
+}
+
+impl OutFrame {
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.head.len().saturating_add(self.tail.len())
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.tail.is_empty()
+    }
+
+    /// In one piece.
+    #[must_use]
+    pub fn whole(self) -> Bytes {
+        if self.tail.is_empty() { self.head } else { [self.head, self.tail].concat().into() }
+    }
+}
+
+impl From<Vec<u8>> for OutFrame {
+    fn from(frame: Vec<u8>) -> Self {
+        Self { head: frame.into(), tail: Bytes::new() }
+    }
 }
 
 /// The frames that wait to be written.
@@ -178,22 +222,25 @@ impl Link {
 
 impl Outbox {
     /// The next frame to write.
-    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+    pub(crate) async fn next(&mut self) -> Option<OutFrame> {
         let frame = self.frames.recv().await?;
         Some(self.made_out(frame))
     }
 
     /// One more frame, if one waits.
-    pub(crate) fn try_next(&mut self) -> Option<Bytes> {
+    pub(crate) fn try_next(&mut self) -> Option<OutFrame> {
         let frame = self.frames.try_recv().ok()?;
         Some(self.made_out(frame))
     }
 
-    fn made_out(&self, frame: Queued) -> Bytes {
+    fn made_out(&self, frame: Queued) -> OutFrame {
         self.link.queued_bytes.fetch_sub(frame.bytes(), Ordering::AcqRel);
         match frame {
-            Queued::Own(frame) => frame,
-            Queued::Shared(frame) => frame.for_target(&self.link.peer_id).into(),
+            Queued::Own(head) => OutFrame { head, tail: Bytes::new() },
+            Queued::Shared(frame) => {
+                let tail = frame.tail_for(&self.link.peer_id).into();
+                OutFrame { head: Bytes::from_owner(Head(frame)), tail }
+            }
         }
     }
 }

@@ -7,23 +7,23 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
 
-use super::{Socket, SocketConfig};
+use super::{Outgoing, Socket, SocketConfig};
 use crate::hub::Ending;
 
 /// Says why and closes. What the peer still sends is read and dropped until it has closed too: a carrier that is shut with
 /// bytes unread may lose what was written last.
 pub(super) async fn say<S: Socket>(
     words: Vec<Vec<u8>>,
-    (mut sink, mut stream): (SplitSink<S, Message>, SplitStream<S>),
+    (mut sink, mut stream): (SplitSink<S, Outgoing>, SplitStream<S>),
     ending: &Ending,
     config: &SocketConfig,
 ) {
     let close = CloseFrame { code: ending.close_code(), reason: ending.close_reason().into() };
     let farewell = async {
         for word in words {
-            sink.feed(Message::Binary(word.into())).await?;
+            sink.feed(Outgoing::Frame(word.into())).await?;
         }
-        sink.send(Message::Close(Some(close))).await?;
+        sink.send(Outgoing::Other(Message::Close(Some(close)))).await?;
         while let Some(Ok(message)) = stream.next().await {
             if matches!(message, Message::Close(_)) {
                 break;

@@ -27,7 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame as Closing, Fra
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as Carried};
 
-use super::SocketConfig;
+use super::{Outgoing, SocketConfig};
 
 /// What a WebSocket reads into: most frames are some hundred bytes, ten thousand idle phones have one buffer each, and the
 /// library fills all of it with zeros before each read.
@@ -157,30 +157,33 @@ fn heard(message: Carried) -> Option<Message> {
 }
 
 /// A message in pieces.
-fn pieces(message: Message) -> VecDeque<Carried> {
+fn pieces(message: Outgoing) -> VecDeque<Carried> {
     let whole = match message {
-        Message::Binary(bytes) if bytes.len() > PIECE_BYTES => return split(bytes),
-        Message::Binary(bytes) => Carried::Binary(bytes),
-        Message::Text(text) => Carried::Text(text.as_str().into()),
-        Message::Ping(bytes) => Carried::Ping(bytes),
-        Message::Pong(bytes) => Carried::Pong(bytes),
-        Message::Close(close) => Carried::Close(
+        Outgoing::Frame(frame) if frame.len() > PIECE_BYTES => return split([frame.head, frame.tail]),
+        Outgoing::Frame(frame) => Carried::Binary(frame.whole()),
+        Outgoing::Other(Message::Binary(bytes)) => Carried::Binary(bytes),
+        Outgoing::Other(Message::Text(text)) => Carried::Text(text.as_str().into()),
+        Outgoing::Other(Message::Ping(bytes)) => Carried::Ping(bytes),
+        Outgoing::Other(Message::Pong(bytes)) => Carried::Pong(bytes),
+        Outgoing::Other(Message::Close(close)) => Carried::Close(
             close.map(|close| Closing { code: CloseCode::from(close.code), reason: close.reason.as_str().into() }),
         ),
     };
     VecDeque::from([whole])
 }
 
-/// Frames that share the memory of the message.
-fn split(mut rest: Bytes) -> VecDeque<Carried> {
-    let mut frames = VecDeque::with_capacity(rest.len().div_ceil(PIECE_BYTES));
-    let mut kind = Data::Binary;
-    while !rest.is_empty() {
-        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
-        frames.push_back(Carried::Frame(Frame::message(piece, OpCode::Data(kind), rest.is_empty())));
-        kind = Data::Continue;
+/// Frames that share the memory of the parts.
+fn split(parts: [Bytes; 2]) -> VecDeque<Carried> {
+    let mut cut: Vec<Bytes> = Vec::new();
+    for mut rest in parts {
+        while !rest.is_empty() {
+            cut.push(rest.split_to(rest.len().min(PIECE_BYTES)));
+        }
     }
-    frames
+    let last = cut.len().saturating_sub(1);
+    let kind = |at: usize| if at == 0 { Data::Binary } else { Data::Continue };
+    let frame = |(at, piece)| Carried::Frame(Frame::message(piece, OpCode::Data(kind(at)), at == last));
+    cut.into_iter().enumerate().map(frame).collect()
 }
 
 impl WebSocket {
@@ -194,14 +197,14 @@ impl WebSocket {
     }
 }
 
-impl Sink<Message> for WebSocket {
+impl Sink<Outgoing> for WebSocket {
     type Error = axum::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
         self.poll_hand_over(context).map_err(axum::Error::new)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), axum::Error> {
+    fn start_send(mut self: Pin<&mut Self>, message: Outgoing) -> Result<(), axum::Error> {
         self.pieces.append(&mut pieces(message));
         Ok(())
     }
@@ -220,11 +223,13 @@ impl Sink<Message> for WebSocket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::OutFrame;
 
     #[test]
     fn a_large_message_goes_out_in_frames_that_make_it_up() {
-        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(2 * PIECE_BYTES + 1).collect();
-        let frames = pieces(Message::Binary(bytes.clone().into()));
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(PIECE_BYTES + 1).collect();
+        let (head, tail) = (Bytes::from(bytes.clone()), Bytes::from_static(b"tail"));
+        let frames = pieces(Outgoing::Frame(OutFrame { head: head.clone(), tail }));
         let frames: Vec<Frame> = frames
             .into_iter()
             .map(|piece| match piece {
@@ -235,8 +240,14 @@ mod tests {
         let kinds: Vec<_> = frames.iter().map(|frame| (frame.header().opcode, frame.header().is_final)).collect();
         let (first, more) = (OpCode::Data(Data::Binary), OpCode::Data(Data::Continue));
         assert_eq!(kinds, [(first, false), (more, false), (more, true)]);
-        assert_eq!(frames.iter().flat_map(|frame| frame.payload().to_vec()).collect::<Vec<u8>>(), bytes);
-        let small = pieces(Message::Binary(vec![7; PIECE_BYTES].into()));
-        assert_eq!(small, [Carried::Binary(vec![7; PIECE_BYTES].into())]);
+        assert_eq!(frames[0].payload().as_ptr(), head.as_ptr(), "nothing is copied");
+        let made_up: Vec<u8> = frames.iter().flat_map(|frame| frame.payload().to_vec()).collect();
+        assert_eq!(made_up, [&bytes[..], b"tail"].concat());
+    }
+
+    #[test]
+    fn a_small_message_goes_out_whole() {
+        let frame = OutFrame { head: Bytes::from_static(b"head "), tail: Bytes::from_static(b"tail") };
+        assert_eq!(pieces(Outgoing::Frame(frame)), [Carried::Binary(Bytes::from_static(b"head tail"))]);
     }
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::ws::Message;
 use futures_util::{Sink, Stream};
+use muster_server::sync_socket::Outgoing;
 use tokio::sync::{Notify, mpsc};
 
 /// A connection at the server.
@@ -72,14 +73,18 @@ impl Stream for SimulatedSocket {
     }
 }
 
-impl Sink<Message> for SimulatedSocket {
+impl Sink<Outgoing> for SimulatedSocket {
     type Error = axum::Error;
 
     fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
         Poll::Ready(Ok(()))
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), axum::Error> {
+    fn start_send(self: Pin<&mut Self>, message: Outgoing) -> Result<(), axum::Error> {
+        let message = match message {
+            Outgoing::Frame(frame) => Message::Binary(frame.whole()),
+            Outgoing::Other(message) => message,
+        };
         self.outputs.push(self.connection, Some(message));
         Ok(())
     }

@@ -11,7 +11,7 @@ use muster_protocol::{
 use super::{Document, heavy};
 use crate::storage::{NewQuarantined, Quarantined, StorageError};
 
-/// For so many levels a message is made that is shared; peers at others get messages of their own.
+/// For so many levels a round makes a message; peers at others get theirs with the next round.
 const MAX_LEVELS: usize = 16;
 
 impl Document {
@@ -25,7 +25,8 @@ impl Document {
             if peer.link.has_ended() || !(is_news || peer.touched || peer.owed) {
                 continue;
             }
-            peer.owed = peer.link.is_behind();
+            let level = peer.sync.level().filter(|level| *level != self.heads);
+            peer.owed = peer.link.is_behind() || level.is_some_and(|level| !shared.has_room(level));
             if peer.owed {
                 self.owing = true;
                 continue;
@@ -33,8 +34,7 @@ impl Document {
             peer.touched = false;
             let own = std::mem::take(&mut peer.authored);
             let counters = &self.shared.counters;
-            let level = peer.sync.level().filter(|level| *level != self.heads);
-            let for_many = level.and_then(|level| {
+            let for_many = level.map(|level| {
                 shared.from(level, &self.doc, |data| {
                     counters.shared_encodings.add(1);
                     encode_sync_shared(&self.shared.peer_id, &self.id, data)
@@ -170,19 +170,15 @@ impl<'a> Shared<'a> {
         Self { before, heads, news: changes.len(), changes: Some(changes), made: Vec::new() }
     }
 
-    /// The message for those who have everything up to `level`. `None` when peers are at too many levels: each message
-    /// costs a walk over what its peers lack.
-    fn from(
-        &mut self,
-        level: &[ChangeHash],
-        doc: &Automerge,
-        encode: impl FnOnce(&[u8]) -> SharedSync,
-    ) -> Option<ForMany> {
+    /// Whether there is a message for those at `level`, or may be one more: each costs a walk over what its peers lack.
+    fn has_room(&self, level: &[ChangeHash]) -> bool {
+        self.made.len() < MAX_LEVELS || self.made.iter().any(|(fan_out, _)| fan_out.from() == level)
+    }
+
+    /// The message for those who have everything up to `level`.
+    fn from(&mut self, level: &[ChangeHash], doc: &Automerge, encode: impl FnOnce(&[u8]) -> SharedSync) -> ForMany {
         if let Some(made) = self.made.iter().find(|(fan_out, _)| fan_out.from() == level) {
-            return Some(made.clone());
-        }
-        if self.made.len() >= MAX_LEVELS {
-            return None;
+            return made.clone();
         }
         let at_hand = if level == self.before { self.changes.take() } else { None };
         let fan_out = match at_hand {
@@ -190,7 +186,8 @@ impl<'a> Shared<'a> {
             None => FanOut::new(doc, level, self.heads),
         };
         let frame = encode(fan_out.data());
-        self.made.push((Arc::new(fan_out), Arc::new(frame)));
-        self.made.last().cloned()
+        let made = (Arc::new(fan_out), Arc::new(frame));
+        self.made.push(made.clone());
+        made
     }
 }
