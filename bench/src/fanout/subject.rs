@@ -43,7 +43,7 @@ pub(crate) enum Server {
         /// Which.
         subject: Subject,
         /// The process.
-        child: Child,
+        child: Box<Child>,
         /// Where it listens.
         url: String,
         /// Its data.
@@ -74,7 +74,7 @@ impl Server {
             Subject::Muster | Subject::Limit => return Err(missing()),
         };
         let (child, address) = listening(&mut command, folder.path(), subject).await?;
-        Ok(Self::Peer { subject, child, url: format!("ws://{address}/"), _folder: folder })
+        Ok(Self::Peer { subject, child: Box::new(child), url: format!("ws://{address}/"), _folder: folder })
     }
 
     pub(crate) const fn subject(&self) -> Subject {
