@@ -184,11 +184,11 @@ impl Engine {
             self.answer_unavailable(cx, id, wire_id(event, &doc), true);
         }
         self.take_in(cx, doc, change)?;
-        self.acknowledge(cx, id, doc, &received.peer_heads)?;
         if refuses {
             self.park(cx, id, doc, ProtocolCode::ReadOnly.as_str())?;
         }
-        Ok(())
+        // Last, since other phones may have brought there what is refused from this one: then nothing is parked any more.
+        self.acknowledge(cx, id, doc, &received.peer_heads)
     }
 
     /// Brings views and projections up to date with a change that came in.

@@ -111,11 +111,11 @@ impl Server {
         }
         let received = sync.receive(am, &summary, data).unwrap();
         assert_eq!(received.dropped, []);
-        let mut frames = Vec::new();
-        if received.refused.is_some() {
-            frames.extend(peer.connection.notice_frame(Some(id), "read_only", "not yours").map(|bytes| (phone, bytes)));
-        }
-        frames.extend(self.speak(doc));
+        // As the server does: first what it has, then why it refused.
+        let refused = received.refused.is_some();
+        let notice = refused.then(|| peer.connection.notice_frame(Some(id), "read_only", "not yours")).flatten();
+        let mut frames = self.speak(doc);
+        frames.extend(notice.map(|bytes| (phone, bytes)));
         frames
     }
 

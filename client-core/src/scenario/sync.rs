@@ -91,6 +91,31 @@ fn what_a_server_refuses_is_parked_and_kept() {
     assert_eq!(world.phones[1].counts(now, gate()).unwrap().total.admitted, 2);
 }
 
+/// A server that refuses a phone's change has it from another phone, at whatever point of the talk that came.
+#[test]
+fn what_a_server_has_from_elsewhere_does_not_stay_parked() {
+    for steps in 0..40 {
+        let mut world = World::with_phones(10, 1);
+        world.server.read_only.insert(checkins(0));
+        world.network_down();
+        world.scan(0, 2);
+        world.network = true;
+        world.now = world.now.plus_ms(31_000);
+        world.run_for(steps);
+        let now = world.now;
+        let saved = world.phones[0].save_document(now, checkins(0)).unwrap().unwrap();
+        let mut relayed = automerge::Automerge::load(&saved).unwrap();
+        world.server.doc(checkins(0)).merge(&mut relayed).unwrap();
+        world.run();
+        world.network_down();
+        world.network_up();
+        let now = world.now;
+        let status = world.phones[0].status(now).unwrap();
+        assert_eq!((status.servers[0].facts_not_there, status.parked), (0, Vec::new()), "after {steps} steps");
+        world.assert_converged();
+    }
+}
+
 #[test]
 fn a_new_shard_is_opened_while_connected() {
     let mut world = World::with_phones(10, 1);

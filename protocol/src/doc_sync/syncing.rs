@@ -54,7 +54,7 @@ impl DocSync {
         self.note_peer_heads(&message.heads);
         self.take_flags(message.flags);
         let known = self.known_of(doc, &message.heads, &after);
-        self.take_heads(&message.heads, &known, (&before, &after), summary.has_changes());
+        self.take_heads(&message.heads, &known, (&before, &after));
         self.take_haves(doc, &message, &known);
 
         if self.level.is_none() && message.heads == after && self.reset == Reset::NotNeeded {
@@ -101,20 +101,20 @@ impl DocSync {
     }
 
     /// `known` are those of `heads` that the document holds; ours were `before` and are `after`.
+    ///
+    /// A peer whose heads are ours is told ours all the same, if it was not yet: they say what is durable here. Automerge
+    /// itself keeps quiet then, and whoever takes in several messages before it speaks would never acknowledge what the
+    /// first of them brought.
     fn take_heads(
         &mut self,
         heads: &[ChangeHash],
         known: &[ChangeHash],
         (before, after): (&[ChangeHash], &[ChangeHash]),
-        has_changes: bool,
     ) {
         let more_on_its_way = self.acknowledge_batches(heads);
         self.state.in_flight = more_on_its_way;
         if before != after {
             self.state.shared_heads = advanced(before, after, &self.state.shared_heads);
-        }
-        if !has_changes && heads == before {
-            self.state.last_sent_heads = heads.to_vec();
         }
         if heads == after {
             self.state.sent_hashes.clear();

@@ -154,3 +154,47 @@ fn a_shared_message_is_also_made_from_the_chunks_that_came_in() {
     assert_eq!(made.data(), FanOut::new(&doc, &from, &to).data());
     assert_eq!((made.from(), made.to()), (&from[..], &to[..]));
 }
+
+/// The hub takes in all that came during a tick before it says anything.
+#[test]
+fn a_change_is_acknowledged_though_a_message_without_changes_came_after_it() {
+    let (mut server, mut phones) = hub(1);
+    let (phone, session) = &mut phones[0];
+    for key in ["one", "other"] {
+        let from = server.doc.get_heads();
+        edit(&mut server.doc, key);
+        let fan_out = FanOut::new(&server.doc, &from, &server.doc.get_heads());
+        let data = session.accept_fan_out(&fan_out).expect("level").to_vec();
+        phone.inbox.push_back(Outgoing { data, kind: OutgoingKind::Sync });
+    }
+    let written = edit(&mut phone.doc, "mine");
+    while phone.take_in() {
+        assert!(phone.speak(&mut server), "it answers each");
+    }
+    std::mem::swap(&mut server.sync, session);
+    while server.take_in() {}
+    assert!(!server.received.last().unwrap().has_new_heads(), "the last message brought nothing");
+    assert!(server.speak(phone), "the change is acknowledged");
+    while phone.take_in() {}
+    let heads = phone.sync.peer_heads().unwrap();
+    assert_eq!(acknowledged(&phone.doc, heads, &[written]), [written]);
+}
+
+/// What a phone wrote came to the hub through another phone.
+#[test]
+fn a_phone_is_told_that_its_change_is_there_whoever_brought_it() {
+    let (mut server, mut phones) = hub(1);
+    let (phone, _) = &mut phones[0];
+    let written = edit(&mut phone.doc, "mine");
+    phone.reconnect(DocSync::new(FULL, DocSyncOptions::default()));
+    server.reconnect(DocSync::new(FULL, plain()));
+    assert!(server.speak(phone));
+    assert!(phone.speak(&mut server));
+    server.doc.merge(&mut phone.doc.clone()).unwrap();
+    assert!(server.take_in());
+    assert!(server.speak(phone), "it is told although it knows as much");
+    while phone.take_in() {}
+    let heads = phone.sync.peer_heads().unwrap();
+    assert_eq!(acknowledged(&phone.doc, heads, &[written]), [written]);
+    converse(phone, &mut server);
+}
