@@ -87,7 +87,7 @@ fn whoever_has_something_or_reads_only_lists_gets_a_message_of_its_own() {
 #[test]
 fn changes_that_wait_for_others_are_not_passed_on() {
     let (mut server, _) = with_history();
-    let mut elsewhere = server.doc.fork().with_actor(ActorId::from(&b"elsewhere"[..]));
+    let mut elsewhere = with_history().0.doc.with_actor(ActorId::from(&b"elsewhere"[..]));
     edit(&mut elsewhere, "missing");
     edit(&mut elsewhere, "orphan");
     let orphan = elsewhere.get_last_local_change().unwrap();
