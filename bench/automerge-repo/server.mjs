@@ -19,4 +19,10 @@ new Repo({
   peerId: "bench-server",
   sharePolicy: async () => false,
 });
+// The adapter takes no connections until the storage has been opened, and later terminates those that came before.
+const attached = new Promise((resolve) => {
+  if (sockets.listenerCount("connection") > 0) resolve();
+  else sockets.on("newListener", (event) => event === "connection" && resolve());
+});
+await attached;
 http.listen(0, "127.0.0.1", () => console.log(`127.0.0.1:${http.address().port}`));

@@ -55,7 +55,7 @@ pub(crate) async fn run(venue: &Venue, report: &mut Report) -> Result<(), BenchE
 async fn bytes_out(venue: &Venue, http: &reqwest::Client) -> Result<u64, BenchError> {
     let url = format!("http://{}/metrics", venue.stage.server.address());
     let text = http.get(url).send().await?.error_for_status()?.text().await?;
-    let line = text.lines().find_map(|line| line.strip_prefix("muster_sync_sent_bytes_total "));
+    let line = text.lines().find_map(|line| line.strip_prefix("muster_hub_bytes_out_total "));
     line.and_then(|value| value.trim().parse().ok()).ok_or(BenchError::Missing("the metric of bytes sent"))
 }
 
