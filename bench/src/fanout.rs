@@ -167,7 +167,8 @@ pub(crate) async fn report(
                 }
                 Err(error) => noted(scale.name, *peer, &format!("left out: {error}")),
             }
-            report.ratio("cpu_ratio", *peer, "server_cpu_us_per_delivery", 1);
+            let ratio = if *peer == Subject::Samod { "cpu_to_samod" } else { "cpu_to_automerge_repo" };
+            report.ratio(ratio, *peer, "server_cpu_us_per_delivery", 1);
         }
     }
     Ok(())
