@@ -10,7 +10,7 @@ concern! {
     HubOptions in "hub" {
         /// How long changes to a document are gathered before they are stored and passed on. A change after a pause is
         /// not held up.
-        tick_ms: u64 = "80", "ms", "MUSTER_HUB_TICK_MS";
+        tick_ms: u64 = "120", "ms", "MUSTER_HUB_TICK_MS";
         /// How much longer changes are gathered for each connection on the document.
         tick_per_peer_us: u64 = "350", "us", "MUSTER_HUB_TICK_PER_PEER_US";
         /// The longest that changes are gathered.

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct HubConfig {
     /// How long changes to a document are gathered before they are stored and passed on, in milliseconds, counted from
-    /// the last time. A change after a pause is not held up. Default 80.
+    /// the last time. A change after a pause is not held up. Default 120.
     pub tick_ms: u64,
     /// How much longer the tick gets for each connection on the document, in microseconds: with more to tell, more is
     /// told at once. Default 350.
@@ -51,7 +51,7 @@ pub struct HubConfig {
 impl Default for HubConfig {
     fn default() -> Self {
         Self {
-            tick_ms: 80,
+            tick_ms: 120,
             tick_per_peer_us: 350,
             tick_max_ms: 400,
             idle_unload_s: 300,

@@ -102,6 +102,7 @@ impl Document {
         let now_s = self.shared.now().ms().div_euclid(1_000);
         self.doc.empty_commit(CommitOptions::default().with_time(now_s));
         let joined = self.doc.get_changes(&heads);
+        self.shared.counters.joins.add(joined.len());
         self.tick.add(joined.into_iter().map(|change| (change.hash(), change.raw_bytes().to_vec())));
     }
 

@@ -24,9 +24,11 @@ impl Document {
             if peer.link.has_ended() || !(is_news || peer.touched || peer.owed) {
                 continue;
             }
-            let level = peer.sync.level().filter(|level| *level != self.heads);
+            let level = peer.sync.level();
             let is_full = self.shared.outbound.is_full();
-            peer.owed = peer.link.is_behind() || level.map_or(is_full, |level| !shared.has_message(level, is_full));
+            // A peer that has everything gets a few bytes at most.
+            let has_message = level.map_or(!is_full, |level| level == self.heads || shared.has_message(level, is_full));
+            peer.owed = peer.link.is_behind() || !has_message;
             if peer.owed {
                 self.owing = true;
                 continue;
@@ -34,7 +36,7 @@ impl Document {
             peer.touched = false;
             let own = std::mem::take(&mut peer.authored);
             let counters = &self.shared.counters;
-            let for_many = level.map(|level| {
+            let for_many = level.filter(|level| *level != self.heads).map(|level| {
                 shared.from(level, &self.doc, |data| {
                     counters.shared_encodings.add(1);
                     self.shared.outbound.share(encode_sync_shared(&self.shared.peer_id, &self.id, data))
