@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod audit;
 mod commands;
 mod logging;
 mod options;
@@ -68,6 +69,9 @@ enum Command {
     /// Enrol, list and revoke devices
     #[command(subcommand)]
     Device(commands::DeviceCommand),
+    /// Verify and export the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Copy the server's data while it runs
     Backup {
         /// A folder that does not exist yet; `muster serve --data` can run on it
@@ -108,6 +112,9 @@ pub enum CliError {
     /// The answer is not one of this version's server.
     #[error("the server's answer cannot be understood: is it another version of muster?")]
     Answer,
+    /// The audit log is not what was recorded.
+    #[error("the audit log is not what was recorded: see what is wrong with it above")]
+    AuditUnsound,
     /// A file cannot be read or written.
     #[error("{} cannot be read or written", path.display())]
     File {
@@ -148,6 +155,7 @@ pub(crate) async fn run_with(
         Command::Config => options::print(&loaded, common.json, output),
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
+        Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }
 }

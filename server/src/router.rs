@@ -14,7 +14,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
+use crate::api::{audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 
@@ -39,6 +39,8 @@ fn transfers() -> OpenApiRouter<AppState> {
         .routes(routes!(imports::import))
         .routes(routes!(exports::export))
         .routes(routes!(backups::create))
+        .routes(routes!(audit::read))
+        .routes(routes!(audit::verify))
 }
 
 /// Requests that are answered however much there is to do, and the door to sync.

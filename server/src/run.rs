@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, AppState, OpenError};
+use crate::audit;
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::router::router;
@@ -84,6 +85,7 @@ pub async fn launch(
     let listening = listener.local_addr();
     let listening = listening.map_err(|source| RunError::Listen { address: config.http.listen, source })?;
     let opened = open(config, Some(listening)).await?;
+    note_audit_head(&opened.app).await?;
     let routes = router(&opened.app);
     opened.data.announce(listening)?;
     raise_open_files(opened.app.config.http.max_connections);
@@ -97,6 +99,14 @@ pub async fn launch(
     // Requests under way still need the hub; it ends the sync connections when they are done.
     tokio::join!(serve(listener, routes, &opened.app.config.http, stopping), stopper);
     opened.close().await;
+    Ok(())
+}
+
+/// Writes the end of the audit log into the server's log, which is usually kept elsewhere: `muster audit verify --head`.
+async fn note_audit_head(app: &App) -> Result<(), OpenError> {
+    if let Some(head) = audit::head(&app.storage).await? {
+        tracing::info!(seq = head.seq, hash = hex::encode(head.hash), "the audit log goes on from here");
+    }
     Ok(())
 }
 
