@@ -37,6 +37,10 @@ concern! {
     HttpConfig in "http" {
         /// The address and port to listen on. Port 0 takes any free one.
         listen: SocketAddr = "127.0.0.1:8400", "address:port", "MUSTER_HTTP_LISTEN";
+        /// The address and port at which the operator asks, on this machine: `/metrics`, and what needs the operator's token.
+        /// Port 0 takes any free one; the command line finds it. If it is the address of `http.listen`, there is one
+        /// listener for all.
+        admin_listen: SocketAddr = "127.0.0.1:0", "address:port", "MUSTER_HTTP_ADMIN_LISTEN";
         /// The address under which devices reach the server, for enrolment links, such as `https://muster.example.org`.
         /// Empty: `http://` and the address listened on.
         public_url: String = "", "URL", "MUSTER_HTTP_PUBLIC_URL";

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use crate::api::{audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
+use crate::serve::Audience;
 
 /// The header with a request's id.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -24,7 +25,7 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// Requests that are answered from memory.
 fn quick() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(events::create, events::list))
+        .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(documents::list))
         .routes(routes!(devices::add, devices::list))
@@ -35,12 +36,17 @@ fn quick() -> OpenApiRouter<AppState> {
 
 /// Requests that move files.
 fn transfers() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(imports::import))
-        .routes(routes!(exports::export))
+    OpenApiRouter::new().routes(routes!(imports::import)).routes(routes!(exports::export))
+}
+
+/// Those of either kind that only the operator may make.
+fn administration() -> [OpenApiRouter<AppState>; 2] {
+    let quick = OpenApiRouter::new().routes(routes!(events::create));
+    let transfers = OpenApiRouter::new()
         .routes(routes!(backups::create))
         .routes(routes!(audit::read))
-        .routes(routes!(audit::verify))
+        .routes(routes!(audit::verify));
+    [quick, transfers]
 }
 
 /// Requests that are answered however much there is to do, and the door to sync.
@@ -48,31 +54,44 @@ fn always() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-        .routes(routes!(health::metrics))
         .routes(routes!(openapi::openapi))
         .routes(routes!(sync::sync))
+}
+
+/// What the server counts.
+fn metrics() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(health::metrics))
 }
 
 /// The description of all routes.
 #[must_use]
 pub fn description() -> utoipa::openapi::OpenApi {
     let all = OpenApiRouter::with_openapi(openapi::Description::openapi());
-    all.merge(quick()).merge(transfers()).merge(always()).into_openapi()
+    let [more_quick, more_transfers] = administration();
+    let all = all.merge(quick()).merge(more_quick).merge(transfers()).merge(more_transfers);
+    all.merge(always()).merge(metrics()).into_openapi()
 }
 
-/// The server's routes.
-pub fn router(app: &AppState) -> Router {
+/// The routes that are there for somebody.
+pub fn router(app: &AppState, audience: Audience) -> Router {
     let http = &app.config.http;
     let bounded = |routes: OpenApiRouter<AppState>, limit_ms: u64| {
         let limit = Duration::from_millis(limit_ms);
         let within = move |request: Request, next: Next| within(limit, request, next);
         routes.layer(middleware::from_fn(within)).layer(middleware::from_fn_with_state(Arc::clone(app), one_of_many))
     };
-    let (router, _) = OpenApiRouter::new()
+    let mut routes = OpenApiRouter::new()
         .merge(bounded(quick(), http.request_timeout_ms))
         .merge(bounded(transfers(), http.transfer_timeout_ms))
-        .merge(always())
-        .split_for_parts();
+        .merge(always());
+    if audience == Audience::Admin {
+        let [more_quick, more_transfers] = administration();
+        routes = routes
+            .merge(bounded(more_quick, http.request_timeout_ms))
+            .merge(bounded(more_transfers, http.transfer_timeout_ms))
+            .merge(metrics());
+    }
+    let (router, _) = routes.split_for_parts();
     around(router, app).with_state(Arc::clone(app))
 }
 

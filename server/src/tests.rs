@@ -5,6 +5,7 @@ mod cli;
 mod devices;
 mod events;
 mod limits;
+mod listeners;
 mod openapi;
 mod roles;
 mod stopping;
