@@ -4,6 +4,7 @@ mod audit;
 mod cli;
 mod devices;
 mod events;
+mod headers;
 mod limits;
 mod listeners;
 mod openapi;
