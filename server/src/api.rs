@@ -2,6 +2,7 @@
 
 pub mod backups;
 pub mod counts;
+pub mod device_rules;
 pub mod devices;
 pub mod documents;
 pub mod enrol;
@@ -10,5 +11,7 @@ pub mod exports;
 pub mod health;
 pub mod imports;
 pub mod input;
+pub mod keys;
 pub mod openapi;
+pub mod refresh;
 pub mod sync;

@@ -5,6 +5,8 @@ mod devices;
 mod events;
 mod limits;
 mod openapi;
+mod refreshing;
+mod renewing;
 mod roles;
 mod stopping;
 mod test_app;
