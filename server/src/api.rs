@@ -1,5 +1,6 @@
 //! The handlers of the HTTP API, a module for each kind of thing. They are listed in [`crate::router`].
 
+pub mod audit;
 pub mod backups;
 pub mod counts;
 pub mod devices;

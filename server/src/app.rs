@@ -108,6 +108,12 @@ impl App {
         }))
     }
 
+    /// Whether devices reach the server by TLS.
+    #[must_use]
+    pub fn is_reached_by_tls(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
     /// The event, if it exists and the caller may do this there.
     ///
     /// # Errors

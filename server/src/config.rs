@@ -24,6 +24,9 @@ pub use hub::{HubOptions, StorageOptions, SyncOptions};
 pub use source::{ConfigError, Flag, Loaded, Origin, load};
 pub use value::{LogFormat, OptionValue};
 
+use crate::headers::Origins;
+use crate::proxies::Proxies;
+
 concern! {
     /// Where everything is kept.
     DataConfig in "data" {
@@ -37,12 +40,19 @@ concern! {
     HttpConfig in "http" {
         /// The address and port to listen on. Port 0 takes any free one.
         listen: SocketAddr = "127.0.0.1:8400", "address:port", "MUSTER_HTTP_LISTEN";
+        /// The address and port at which the operator asks, on this machine: `/metrics`, and what needs the operator's token.
+        /// Port 0 takes any free one; the command line finds it. If it is the address of `http.listen`, there is one
+        /// listener for all.
+        admin_listen: SocketAddr = "127.0.0.1:0", "address:port", "MUSTER_HTTP_ADMIN_LISTEN";
         /// The address under which devices reach the server, for enrolment links, such as `https://muster.example.org`.
         /// Empty: `http://` and the address listened on.
         public_url: String = "", "URL", "MUSTER_HTTP_PUBLIC_URL";
-        /// How many proxies in front of the server add the caller's address to `X-Forwarded-For`. With 0 the header is not
-        /// believed.
-        trusted_proxies: usize = "0", "count", "MUSTER_HTTP_TRUSTED_PROXIES";
+        /// The addresses and networks of proxies in front of the server, with commas between them: what they add to
+        /// `X-Forwarded-For` is believed, and so is their `X-Request-Id`. Nobody else is.
+        trusted_proxies: Proxies = "", "addresses", "MUSTER_HTTP_TRUSTED_PROXIES";
+        /// The origins whose pages may ask from a browser, such as `https://app.example.org`, with commas between them.
+        /// Without any, no page of another origin may.
+        cors_origins: Origins = "", "origins", "MUSTER_HTTP_CORS_ORIGINS";
         /// How many connections are open at once; further ones wait to be accepted.
         max_connections: usize = "20000", "count", "MUSTER_HTTP_MAX_CONNECTIONS";
         /// How many requests are worked on at once; further ones are refused with `overloaded`. Sync connections do not

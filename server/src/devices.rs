@@ -5,6 +5,7 @@ use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::storage::{Storage, StorageError};
 
 /// An enrolled device.
@@ -67,7 +68,12 @@ impl From<rusqlite::Error> for EnrolError {
 const COLUMNS: &str = "device_id, event_id, role, name, enrolled_at, last_seen_at, revoked_at";
 
 /// Keeps a code.
-pub(crate) async fn insert_code(storage: &Storage, code: NewCode) -> Result<(), StorageError> {
+pub(crate) async fn insert_code(
+    storage: &Storage,
+    code: NewCode,
+    actor: Actor,
+    now: Timestamp,
+) -> Result<(), StorageError> {
     storage
         .write(move |tx| {
             tx.execute(
@@ -75,7 +81,8 @@ pub(crate) async fn insert_code(storage: &Storage, code: NewCode) -> Result<(), 
                  VALUES (?1, ?2, ?3, ?4, '[]', ?5)",
                 params![code.hash, code.event.to_string(), code.role.to_string(), code.name, code.expires_at.ms()],
             )?;
-            Ok(())
+            let entry = Entry::new(now, actor, Action::CodeMade).event(code.event).subject(Subject::Code(code.hash));
+            audit::append(tx, &entry.detail("role", code.role.kind()))
         })
         .await
 }
@@ -128,6 +135,9 @@ fn spend(
     )?;
     let update = "UPDATE enrolment_codes SET used_at = ?2, device_id = ?3 WHERE code_hash = ?1";
     tx.execute(update, params![hash, now.ms(), id.to_string()])?;
+    let entry = Entry::new(now, Actor::Device(id), Action::DeviceEnrolled).event(device.event);
+    let entry = entry.subject(Subject::Device(id)).subject(Subject::Code(*hash)).detail("role", device.role.kind());
+    audit::append(tx, &entry)?;
     Ok(device)
 }
 
@@ -158,13 +168,21 @@ pub(crate) async fn revoke(
     storage: &Storage,
     event: EventId,
     id: DeviceId,
+    actor: Actor,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     storage
         .write(move |tx| {
-            let update =
-                "UPDATE devices SET revoked_at = coalesce(revoked_at, ?3) WHERE event_id = ?1 AND device_id = ?2";
-            Ok(tx.execute(update, params![event.to_string(), id.to_string(), now.ms()])? > 0)
+            let select = "SELECT revoked_at FROM devices WHERE event_id = ?1 AND device_id = ?2";
+            let found =
+                tx.query_row(select, params![event.to_string(), id.to_string()], |row| row.get(0)).optional()?;
+            if let Some(None::<i64>) = found {
+                let update = "UPDATE devices SET revoked_at = ?2 WHERE device_id = ?1";
+                tx.execute(update, params![id.to_string(), now.ms()])?;
+                let entry = Entry::new(now, actor, Action::DeviceRevoked).event(event).subject(Subject::Device(id));
+                audit::append(tx, &entry)?;
+            }
+            Ok(found.is_some())
         })
         .await
 }

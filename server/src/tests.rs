@@ -1,9 +1,12 @@
 //! The real server on a free port, asked by a real client.
 
+mod audit;
 mod cli;
 mod devices;
 mod events;
+mod headers;
 mod limits;
+mod listeners;
 mod openapi;
 mod roles;
 mod stopping;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::input::{Body, Path, short_text};
 use crate::app::{App, AppState};
+use crate::audit::Actor;
 use crate::auth::code::EnrolmentCode;
 use crate::auth::extract::Caller;
 use crate::auth::permission::Action;
@@ -127,10 +128,11 @@ pub(crate) async fn add(
         let detail = format!("expires_min must be from 1 to {MAX_EXPIRES_MIN}");
         return Err(ApiError::new(ErrorCode::BadField, detail));
     }
-    let expires_at = clock::now().plus_minutes(i64::from(minutes));
+    let now = clock::now();
+    let expires_at = now.plus_minutes(i64::from(minutes));
     let code = EnrolmentCode::random();
     let kept = NewCode { hash: code.hash(), event, role, name: name.clone(), expires_at };
-    devices::insert_code(&app.storage, kept).await?;
+    devices::insert_code(&app.storage, kept, Actor::from(&caller), now).await?;
     let link = format!("{}/enrol#{}", app.public_url, code.reveal());
     let view = CodeView { code: code.reveal(), link, role, name, expires_at_ms: expires_at.ms() };
     Ok((StatusCode::CREATED, Json(view)))
@@ -193,7 +195,7 @@ pub(crate) async fn revoke(
     Path((event, device)): Path<(EventId, DeviceId)>,
 ) -> Result<StatusCode, ApiError> {
     app.event(&caller, Action::ManageDevices, event).await?;
-    if !app.identities.revoke(event, device, clock::now()).await? {
+    if !app.identities.revoke(event, device, Actor::from(&caller), clock::now()).await? {
         return Err(ErrorCode::DeviceNotFound.into());
     }
     app.hub.revoke(device);

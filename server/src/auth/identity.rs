@@ -9,6 +9,7 @@ use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 
 use super::token::{Bearer, Checked};
+use crate::audit::Actor;
 use crate::devices;
 use crate::error::{ApiError, ErrorCode};
 use crate::storage::{Storage, StorageError};
@@ -120,8 +121,14 @@ impl Identities {
     ///
     /// # Errors
     /// Why the database could not be written.
-    pub async fn revoke(&self, event: EventId, id: DeviceId, now: Timestamp) -> Result<bool, StorageError> {
-        let found = devices::revoke(&self.storage, event, id, now).await?;
+    pub async fn revoke(
+        &self,
+        event: EventId,
+        id: DeviceId,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let found = devices::revoke(&self.storage, event, id, actor, now).await?;
         if found {
             let mut known = self.known();
             known.revocations = known.revocations.wrapping_add(1);
@@ -161,7 +168,7 @@ mod tests {
         for &seed in seeds {
             let (hash, id) = ([seed; 32], DeviceId::from_random([seed; 8]));
             let code = NewCode { hash, event, role: Role::Staff, name: String::new(), expires_at: at(10) };
-            devices::insert_code(&storage, code).await.unwrap();
+            devices::insert_code(&storage, code, Actor::Operator, at(0)).await.unwrap();
             devices::enrol(&storage, hash, id, String::new(), at(1)).await.unwrap();
         }
         Identities::new(storage, capacity)
@@ -172,7 +179,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let identities = with_devices(dir.path(), &[1, 2], 10).await;
         let one = identities.check(&bearer(1, Role::Staff), at(5)).await.unwrap().unwrap();
-        assert!(identities.revoke(one.event, one.id, at(6)).await.unwrap());
+        assert!(identities.revoke(one.event, one.id, Actor::Operator, at(6)).await.unwrap());
         let refused = identities.check(&bearer(1, Role::Staff), at(7)).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::DeviceRevoked);
         assert!(identities.check(&bearer(2, Role::Staff), at(7)).await.is_ok());

@@ -8,7 +8,7 @@ use crate::cli::{Arguments, CliError, run_with};
 use crate::config::{Config, ConfigError};
 use crate::data_dir::DataDir;
 
-async fn muster(data: &Path, line: &[&str]) -> Result<String, CliError> {
+pub(super) async fn muster(data: &Path, line: &[&str]) -> Result<String, CliError> {
     let mut words = vec!["muster", "--data", data.to_str().unwrap()];
     words.extend(line);
     let arguments = Arguments::try_parse_from(words).unwrap();
@@ -16,7 +16,7 @@ async fn muster(data: &Path, line: &[&str]) -> Result<String, CliError> {
     run_with(arguments, [], &mut output).await.map(|()| String::from_utf8(output).unwrap())
 }
 
-async fn muster_json(data: &Path, line: &[&str]) -> Value {
+pub(super) async fn muster_json(data: &Path, line: &[&str]) -> Value {
     let line: Vec<&str> = line.iter().copied().chain(["--json"]).collect();
     serde_json::from_str(&muster(data, &line).await.unwrap()).unwrap()
 }
