@@ -12,6 +12,7 @@ use muster_model::time::Timestamp;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::eddsa;
 use super::keys::ServerKey;
 use crate::error::{ApiError, ErrorCode};
 
@@ -98,6 +99,7 @@ impl Tokens {
     /// # Errors
     /// If the key cannot be written as jsonwebtoken wants it.
     pub fn new(key: &ServerKey) -> Result<Self, MintError> {
+        eddsa::install();
         let issuer = format!("muster:{}", key.id());
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
