@@ -7,7 +7,7 @@ use muster_model::ticket::MAX_CODE_CHARS;
 
 /// What a scanned text may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CodeForm {
+pub enum CodeForm {
     /// One of these may be a ticket of this event; in the order in which they are tried.
     Candidates(Vec<String>),
     /// Nothing that could be a ticket.
@@ -18,7 +18,8 @@ pub(crate) enum CodeForm {
 const PARAMETERS: [&str; 5] = ["code", "ticket", "secret", "token", "t"];
 
 /// Reads a scanned text.
-pub(crate) fn read(text: &str) -> CodeForm {
+#[must_use]
+pub fn read(text: &str) -> CodeForm {
     // A byte order mark and the control characters that scanners append are not part of a code.
     let code = text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
     if code.is_empty() || code.chars().count() > MAX_CODE_CHARS || code.contains(char::is_control) {
@@ -68,7 +69,8 @@ fn percent_decoded(text: &str) -> String {
 /// Whether a code that nobody knows is plainly a ticket of another system.
 ///
 /// Indico prints compact JSON: `{"i":[2,"host/path",...]}`, formerly an object with a `checkin_secret`.
-pub(crate) fn is_of_another_system(code: &str) -> bool {
+#[must_use]
+pub fn is_of_another_system(code: &str) -> bool {
     let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(code) else { return false };
     fields.get("i").is_some_and(|value| value.as_array().is_some_and(|parts| parts.len() >= 3))
         || fields.contains_key("checkin_secret")
