@@ -33,7 +33,7 @@ static SIGNING: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&
 static KEY_ID: LazyLock<String> = LazyLock::new(|| ServerKey::from_seed(&SEED).id().to_owned());
 
 fn tokens() -> Option<Tokens> {
-    Tokens::new(&ServerKey::from_seed(&SEED)).ok()
+    Tokens::new(ServerKey::from_seed(&SEED)).ok()
 }
 
 /// Takes a token, the parts of one, an enrolment code or link.
