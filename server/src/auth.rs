@@ -7,6 +7,7 @@
 //! table: [`permission`].
 
 pub mod code;
+mod eddsa;
 pub mod extract;
 pub mod identity;
 pub mod keys;

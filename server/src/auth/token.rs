@@ -13,6 +13,7 @@ use muster_model::time::Timestamp;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::eddsa;
 use super::keys::ServerKey;
 use super::ring::KeyRing;
 use crate::error::{ApiError, ErrorCode};
@@ -102,6 +103,7 @@ struct Verifying {
 
 impl Keys {
     fn new(ring: &KeyRing) -> Result<Self, MintError> {
+        eddsa::install();
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ring.issuer()]);
