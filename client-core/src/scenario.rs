@@ -7,4 +7,5 @@ mod projections;
 mod rooms;
 mod server;
 mod sync;
+mod tickets;
 mod world;

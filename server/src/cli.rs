@@ -78,12 +78,15 @@ enum Command {
     /// Create, fill and export events
     #[command(subcommand)]
     Event(commands::EventCommand),
-    /// Enrol, list and revoke devices
+    /// Enrol, let in, list and revoke devices
     #[command(subcommand)]
     Device(commands::DeviceCommand),
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// The server's signing keys
+    #[command(subcommand)]
+    Key(commands::KeyCommand),
     /// Copy the server's data while it runs
     Backup {
         /// A folder that does not exist yet; `muster serve --data` can run on it
@@ -168,6 +171,7 @@ pub(crate) async fn run_with(
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
+        Command::Key(command) => commands::key(command, loaded.config, common.json, output).await,
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }
 }

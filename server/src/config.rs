@@ -14,6 +14,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use muster_model::time::Timestamp;
+
 mod concern;
 mod hub;
 mod limits;
@@ -76,10 +78,14 @@ concern! {
 concern! {
     /// How devices are let in.
     AuthConfig in "auth" {
-        /// How long a device's token is good.
-        device_token_days: u32 = "90", "days", "MUSTER_AUTH_DEVICE_TOKEN_DAYS";
+        /// How long an access token of a device is good.
+        access_token_s: u32 = "900", "s", "MUSTER_AUTH_ACCESS_TOKEN_S";
+        /// How long a device may stay away before it has to be enrolled again: each contact begins this anew.
+        refresh_token_days: u32 = "90", "days", "MUSTER_AUTH_REFRESH_TOKEN_DAYS";
         /// How long the token is good that the command line makes for itself.
         operator_token_s: u32 = "300", "s", "MUSTER_AUTH_OPERATOR_TOKEN_S";
+        /// How long an enrolment code is good, unless it is made for longer or shorter.
+        enrol_code_min: u32 = "15", "min", "MUSTER_AUTH_ENROL_CODE_MIN";
         /// How many wrong enrolment codes an address may try within the window.
         enrol_attempts: u32 = "20", "count", "MUSTER_AUTH_ENROL_ATTEMPTS";
         /// The window in which an address' wrong codes are counted.
@@ -149,6 +155,27 @@ pub struct ConfigOption {
     pub meaning: String,
 }
 
+impl AuthConfig {
+    /// How long an access token of a device is good, in seconds.
+    #[must_use]
+    pub fn access_token_lifetime_s(&self) -> i64 {
+        i64::from(self.access_token_s)
+    }
+
+    /// How long a refresh token is good, in milliseconds.
+    #[must_use]
+    pub fn refresh_token_lifetime_ms(&self) -> i64 {
+        i64::from(self.refresh_token_days).saturating_mul(24 * 60 * 60 * 1_000)
+    }
+
+    /// Until when a token may run at the latest that is signed at `now`.
+    #[must_use]
+    pub fn last_token_ends(&self, now: Timestamp) -> Timestamp {
+        let longest_s = i64::from(self.access_token_s.max(self.operator_token_s));
+        now.plus_ms(longest_s.saturating_mul(1_000))
+    }
+}
+
 impl Config {
     /// All options, in the order of their sections.
     #[must_use]
@@ -211,7 +238,9 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.data.dir, PathBuf::from("muster-data"));
         assert_eq!(config.http.listen, SocketAddr::from(([127, 0, 0, 1], 8400)));
-        assert_eq!(config.auth.device_token_days, 90);
+        assert_eq!(config.auth.access_token_s, 900);
+        assert_eq!(config.auth.refresh_token_days, 90);
+        assert_eq!(config.auth.enrol_code_min, 15);
         assert_eq!(config.auth.operator_token_s, 300);
     }
 

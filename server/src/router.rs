@@ -14,7 +14,10 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
+use crate::api::{
+    audit, backups, counts, device_rules, devices, documents, enrol, events, exports, health, imports, keys, openapi,
+    refresh, sync,
+};
 use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 use crate::headers;
@@ -31,8 +34,14 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(documents::list))
         .routes(routes!(devices::add, devices::list))
         .routes(routes!(devices::revoke))
+        .routes(routes!(devices::approve))
+        .routes(routes!(devices::set_role))
+        .routes(routes!(device_rules::alerts))
+        .routes(routes!(device_rules::leases, device_rules::set_leases))
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
+        .routes(routes!(refresh::refresh))
+        .routes(routes!(keys::jwks))
 }
 
 /// Requests that move files.
@@ -42,7 +51,7 @@ fn transfers() -> OpenApiRouter<AppState> {
 
 /// Those of either kind that only the operator may make.
 fn administration() -> [OpenApiRouter<AppState>; 2] {
-    let quick = OpenApiRouter::new().routes(routes!(events::create));
+    let quick = OpenApiRouter::new().routes(routes!(events::create)).routes(routes!(keys::list, keys::rotate));
     let transfers = OpenApiRouter::new()
         .routes(routes!(backups::create))
         .routes(routes!(audit::read))

@@ -8,6 +8,8 @@ mod headers;
 mod limits;
 mod listeners;
 mod openapi;
+mod refreshing;
+mod renewing;
 mod roles;
 mod stopping;
 mod test_app;

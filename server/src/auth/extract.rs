@@ -3,15 +3,19 @@
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use futures_util::future::BoxFuture;
 use muster_model::access::Role;
 use muster_model::id::EventId;
+use muster_model::time::Timestamp;
 
 use super::identity::KnownDevice;
 use super::permission::{Action, allows};
 use crate::app::{App, AppState};
 use crate::clock;
 use crate::error::{ApiError, ErrorCode};
+use crate::hub::{Ending, Principal};
 use crate::serve::{Audience, Peer};
+use crate::sync_socket::Renewal;
 
 /// Who asks: somebody whose token and standing are good.
 #[derive(Debug, Clone)]
@@ -114,6 +118,33 @@ impl FromRequestParts<AppState> for SyncCaller {
 fn proved(parts: &Parts) {
     if let Some(peer) = parts.extensions.get::<Peer>() {
         peer.standing.proved();
+    }
+}
+
+/// A connection goes on with a token of the device that it belongs to, in the same event and role.
+impl Renewal for App {
+    fn renew<'a>(&'a self, principal: &'a Principal, token: &'a str) -> BoxFuture<'a, Result<Timestamp, Ending>> {
+        Box::pin(async move {
+            let known = match Caller::from_token(self, token).await {
+                Ok(Caller::Device(device)) => device,
+                Ok(Caller::Operator) => return Err(Ending::TokenInvalid),
+                Err(error) => {
+                    return Err(match error.code {
+                        ErrorCode::TokenExpired => Ending::TokenExpired,
+                        ErrorCode::DeviceRevoked => Ending::Revoked,
+                        ErrorCode::RoleChanged => Ending::RoleChanged,
+                        code if code.status().is_server_error() => {
+                            Ending::Overload { retry_after_ms: self.config.hub.retry_after_ms }
+                        }
+                        _ => Ending::TokenInvalid,
+                    });
+                }
+            };
+            if known.id != principal.device || known.event != principal.event {
+                return Err(Ending::TokenInvalid);
+            }
+            if known.role != principal.role { Err(Ending::RoleChanged) } else { Ok(known.token_expires_at) }
+        })
     }
 }
 

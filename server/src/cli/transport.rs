@@ -9,7 +9,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::CliError;
-use crate::auth::keys::ServerKey;
+use crate::auth::ring::KeyRing;
 use crate::auth::token::{Bearer, Tokens};
 use crate::clock;
 use crate::config::Config;
@@ -22,7 +22,7 @@ use crate::serve::Audience;
 /// The way to the API.
 pub(super) struct Transport {
     way: Way,
-    key: ServerKey,
+    tokens: Tokens,
     token_lifetime_s: i64,
 }
 
@@ -47,6 +47,10 @@ impl Call {
 
     pub(super) fn delete(path: impl Into<String>) -> Self {
         Self { method: Method::DELETE, ..Self::get(path) }
+    }
+
+    pub(super) fn put(path: impl Into<String>, body: &Value) -> Self {
+        Self { method: Method::PUT, ..Self::post(path, body) }
     }
 
     pub(super) fn post(path: impl Into<String>, body: &Value) -> Self {
@@ -74,12 +78,12 @@ impl Transport {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { way, key: ServerKey::load(&data)?, token_lifetime_s: lifetime_s })
+        Ok(Self { way, tokens: Tokens::of(&KeyRing::load(&data)?)?, token_lifetime_s: lifetime_s })
     }
 
     /// Sends a request and gives what was answered.
     pub(super) async fn send(&self, call: Call) -> Result<Bytes, CliError> {
-        let token = Tokens::new(&self.key)?.mint(&Bearer::Operator, clock::now(), self.token_lifetime_s)?;
+        let token = self.tokens.mint(&Bearer::Operator, clock::now(), self.token_lifetime_s)?;
         let bearer = format!("Bearer {token}");
         let (succeeded, answer) = match &self.way {
             Way::Loopback { http, server } => loopback(http, server, call, bearer).await?,

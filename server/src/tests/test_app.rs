@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::auth::keys::ServerKey;
+use crate::auth::ring::KeyRing;
 use crate::auth::token::{Bearer, Tokens};
 use crate::clock;
 use crate::config::Config;
@@ -67,6 +67,7 @@ impl Answer {
 /// A device that enrolled.
 pub(super) struct Enrolled {
     pub(super) token: String,
+    pub(super) refresh: String,
     pub(super) id: String,
 }
 
@@ -111,7 +112,7 @@ impl TestApp {
     }
 
     pub(super) fn tokens(&self) -> Tokens {
-        Tokens::new(&ServerKey::load(self.dir.path()).unwrap()).unwrap()
+        Tokens::of(&KeyRing::load(self.dir.path()).unwrap()).unwrap()
     }
 
     pub(super) fn operator(&self) -> String {
@@ -120,7 +121,8 @@ impl TestApp {
 
     /// A request at the listener that it belongs to.
     pub(super) fn request(&self, method: Method, token: &str, path: &str) -> reqwest::RequestBuilder {
-        let administration = ["/metrics", "/api/v1/backups", "/api/v1/audit"].iter().any(|one| path.starts_with(one));
+        let administration =
+            ["/metrics", "/api/v1/backups", "/api/v1/audit", "/api/v1/keys"].iter().any(|one| path.starts_with(one));
         let creation = method == Method::POST && path == "/api/v1/events";
         let admin = administration || creation || is_operators(token);
         let address = if admin { self.admin } else { self.address };
@@ -177,7 +179,17 @@ impl TestApp {
         let code = self.code(event, request).await;
         let enrolled = self.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await.json();
         let text = |field: &str| enrolled[field].as_str().unwrap().to_owned();
-        Enrolled { token: text("token"), id: text("device_id") }
+        Enrolled { token: text("access_token"), refresh: text("refresh_token"), id: text("device_id") }
+    }
+
+    /// Exchanges a refresh token.
+    pub(super) async fn refresh(&self, token: &str, nonce: &str) -> Answer {
+        let body = json!({"refresh_token": token, "nonce": nonce});
+        self.post("", "/api/v1/devices/refresh", &body).await
+    }
+
+    pub(super) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PUT, token, path).json(body).send().await.unwrap()).await
     }
 
     pub(super) async fn staff(&self, event: EventId) -> Enrolled {
