@@ -46,6 +46,14 @@ impl Venue {
         Ok(Self { stage, guests, folder })
     }
 
+    /// Imports the first `attendees` of the list again: those that are new are added.
+    pub(crate) async fn import_more(&self, list: &Path, attendees: usize) -> Result<(), BenchError> {
+        let part = self.folder.path().join("more.csv");
+        first_rows(list, attendees, &part)?;
+        self.stage.import(&part).await?;
+        Ok(())
+    }
+
     /// A database file for a phone.
     pub(crate) fn database(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.db"))

@@ -34,13 +34,16 @@ pub struct ClientConfig {
     pub carrier: Arc<dyn Carrier>,
     /// This device's clock.
     pub clock: Clock,
+    /// What asks a server over HTTP, to enrol. See [`http_client`](crate::http_client) for a server whose certificate no
+    /// public authority has signed.
+    pub http: reqwest::Client,
 }
 
 impl ClientConfig {
     /// A client on this file, with the system's clock.
     #[must_use]
     pub fn new(database: PathBuf, carrier: Arc<dyn Carrier>) -> Self {
-        Self { database, carrier, clock: Arc::new(system_time) }
+        Self { database, carrier, clock: Arc::new(system_time), http: reqwest::Client::new() }
     }
 }
 
@@ -140,7 +143,7 @@ impl Client {
         .await;
         let driver = opened.map_err(|_| ClientError::Closed)??;
         let core = start(driver, config.carrier, config.clock, runtime).map_err(ClientError::Thread)?;
-        Ok(Self { core, http: reqwest::Client::new() })
+        Ok(Self { core, http: config.http })
     }
 
     /// Opens a client in the place of a damaged database, which is put aside with what it had not sent exported beside it.

@@ -364,7 +364,7 @@ mod tests {
         let clock = Arc::clone(&shows);
         let clock = Arc::new(move || Timestamp::from_ms(clock.load(Ordering::Relaxed)));
         let (database, carrier) = (dir.path().join("event.db"), Arc::new(NoNetwork(tried)));
-        let client = Client::open(ClientConfig { database, carrier, clock }).await.unwrap();
+        let client = Client::open(ClientConfig { clock, ..ClientConfig::new(database, carrier) }).await.unwrap();
         let enrolment = Event::Enrolled(Box::new(Enrolment {
             server_url: "wss://server/sync".into(),
             server_id: ServerId("server".into()),

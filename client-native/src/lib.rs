@@ -31,4 +31,5 @@ pub use client::{Client, ClientConfig, ClientError};
 pub use enrolment::{EnrolError, Enrolled, EnrolmentLink, enrol};
 pub use web_socket::{
     CONNECT_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, RootCertificateError, SILENCE_TIMEOUT, WebSocketCarrier,
+    http_client,
 };

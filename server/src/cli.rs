@@ -66,6 +66,12 @@ enum Command {
         /// A proxy in front of the server, as an address or a network; can be given more than once [default: none]
         #[arg(long, value_name = "CIDR")]
         trusted_proxy: Vec<String>,
+        /// The certificate for TLS, with those that lead to its authority, in PEM form [default: no TLS]
+        #[arg(long, value_name = "FILE", requires = "tls_key")]
+        tls_certificate: Option<String>,
+        /// Its private key, in PEM form
+        #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+        tls_key: Option<String>,
     },
     /// Print every option with its unit, default, value and meaning
     Config,
@@ -174,9 +180,11 @@ fn flags(common: &Common, command: &Command) -> Vec<Flag> {
     let flag = |name, key: &str, text: String| Flag { name, key: key.to_owned(), text };
     let mut flags: Vec<Flag> = common.set.iter().map(|(key, text)| flag("--set", key, text.clone())).collect();
     flags.extend(common.data.as_ref().map(|dir| flag("--data", "data.dir", dir.display().to_string())));
-    if let Command::Serve { listen, admin_listen, trusted_proxy } = command {
+    if let Command::Serve { listen, admin_listen, trusted_proxy, tls_certificate, tls_key } = command {
         flags.extend(listen.iter().map(|listen| flag("--listen", "http.listen", listen.clone())));
         flags.extend(admin_listen.iter().map(|listen| flag("--admin-listen", "http.admin_listen", listen.clone())));
+        flags.extend(tls_certificate.iter().map(|path| flag("--tls-certificate", "tls.certificate", path.clone())));
+        flags.extend(tls_key.iter().map(|path| flag("--tls-key", "tls.key", path.clone())));
         if !trusted_proxy.is_empty() {
             flags.push(flag("--trusted-proxy", "http.trusted_proxies", trusted_proxy.join(",")));
         }

@@ -18,11 +18,13 @@ use muster_model::time::Timestamp;
 
 mod concern;
 mod hub;
+mod limits;
 mod source;
 mod value;
 
 use concern::{Concern, concern};
 pub use hub::{HubOptions, StorageOptions, SyncOptions};
+pub use limits::{LimitsConfig, TlsConfig};
 pub use source::{ConfigError, Flag, Loaded, Origin, load};
 pub use value::{LogFormat, OptionValue};
 
@@ -130,6 +132,10 @@ pub struct Config {
     pub sync: SyncOptions,
     /// How the database is used.
     pub storage: StorageOptions,
+    /// How much one address or one device may ask for.
+    pub limits: LimitsConfig,
+    /// TLS.
+    pub tls: TlsConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -178,14 +184,14 @@ impl Config {
         defaults.concerns().iter().flat_map(|concern| concern.options()).collect()
     }
 
-    fn concerns(&self) -> [&dyn Concern; 8] {
-        let Self { data, http, auth, import, hub, sync, storage, log } = self;
-        [data, http, auth, import, hub, sync, storage, log]
+    fn concerns(&self) -> [&dyn Concern; 10] {
+        let Self { data, http, auth, import, hub, sync, storage, limits, tls, log } = self;
+        [data, http, auth, import, hub, sync, storage, limits, tls, log]
     }
 
-    fn concerns_mut(&mut self) -> [&mut dyn Concern; 8] {
-        let Self { data, http, auth, import, hub, sync, storage, log } = self;
-        [data, http, auth, import, hub, sync, storage, log]
+    fn concerns_mut(&mut self) -> [&mut dyn Concern; 10] {
+        let Self { data, http, auth, import, hub, sync, storage, limits, tls, log } = self;
+        [data, http, auth, import, hub, sync, storage, limits, tls, log]
     }
 
     /// The value of an option in the form in which it would be written; `None` if there is no such option.

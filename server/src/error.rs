@@ -17,6 +17,7 @@ use std::error::Error;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 pub use muster_protocol::RetryClass;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +25,13 @@ use crate::storage::StorageError;
 
 /// After how long a caller should try again who was turned away because there was too much to do.
 pub const RETRY_AFTER_MS: u64 = 1_000;
+
+/// A wait that differs from that of others who are told to wait, so that they do not come back at once: from `ms` to three
+/// times as long.
+#[must_use]
+pub fn jittered(ms: u64) -> u64 {
+    ms.saturating_add(rand::rng().random_range(0..=ms.saturating_mul(2)))
+}
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident => $text:literal, $status:ident, $retry:ident, $detail:literal;)+) => {
@@ -123,6 +131,8 @@ codes! {
     EnrolmentCodeExpired => "enrolment_code_expired", GONE, NeedsUser, "the enrolment code has expired: ask a coordinator for another";
     /// Too many attempts from one address.
     TooManyAttempts => "too_many_attempts", TOO_MANY_REQUESTS, Transient, "too many attempts from this address: wait and try again";
+    /// Too many sync connections from one address.
+    TooManyConnections => "too_many_connections", TOO_MANY_REQUESTS, Transient, "too many connections from this address: close some, or wait and try again";
     /// The file is of another kind than was said.
     ImportWrongKind => "import_wrong_kind", UNPROCESSABLE_ENTITY, NeedsUser, "the file is of another kind than was said";
     /// The file is empty.

@@ -17,6 +17,7 @@ pub mod headers;
 pub mod hub;
 pub mod imports;
 pub mod interchange;
+pub mod limits;
 pub mod metrics;
 pub mod proxies;
 mod records;
@@ -25,6 +26,7 @@ pub mod run;
 pub mod serve;
 pub mod storage;
 pub mod sync_socket;
+pub mod tls;
 
 #[cfg(test)]
 mod testing;

@@ -41,7 +41,6 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
         .routes(routes!(refresh::refresh))
-        .routes(routes!(keys::list, keys::rotate))
         .routes(routes!(keys::jwks))
 }
 
@@ -52,7 +51,7 @@ fn transfers() -> OpenApiRouter<AppState> {
 
 /// Those of either kind that only the operator may make.
 fn administration() -> [OpenApiRouter<AppState>; 2] {
-    let quick = OpenApiRouter::new().routes(routes!(events::create));
+    let quick = OpenApiRouter::new().routes(routes!(events::create)).routes(routes!(keys::list, keys::rotate));
     let transfers = OpenApiRouter::new()
         .routes(routes!(backups::create))
         .routes(routes!(audit::read))

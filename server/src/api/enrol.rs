@@ -55,6 +55,13 @@ pub struct EnrolView {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallerAddress(Option<IpAddr>);
 
+impl CallerAddress {
+    /// The address, if the request came over a network.
+    pub(crate) const fn known(self) -> Option<IpAddr> {
+        self.0
+    }
+}
+
 impl FromRequestParts<AppState> for CallerAddress {
     type Rejection = std::convert::Infallible;
 

@@ -76,7 +76,7 @@ impl Throttle {
 }
 
 /// What counts as one address: of IPv6 the /64, which is what one subscriber gets.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
