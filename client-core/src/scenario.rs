@@ -6,5 +6,7 @@ mod enrolment;
 mod projections;
 mod rooms;
 mod server;
+mod standing;
 mod sync;
+mod tokens;
 mod world;

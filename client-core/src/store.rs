@@ -268,6 +268,10 @@ pub enum Write {
     Doubles(AttendeeId, CheckpointId, Vec<DoubleRow>),
     /// Empties all projections.
     ClearProjections,
+    /// The document is gone, with its chunks, its outbox and its sync states. Its bytes are not found in the store any more.
+    ForgetDocument(DocRef),
+    /// Empties the store. No byte of it is found any more.
+    Wipe,
 }
 
 /// When a committed batch must survive the loss of power.
@@ -296,6 +300,12 @@ impl WriteBatch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    /// Whether it takes something away for good: what is left of it in the file has to go too.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        self.writes.iter().any(|write| matches!(write, Write::ForgetDocument(_) | Write::Wipe))
     }
 
     /// Adds a change.

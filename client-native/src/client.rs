@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::carrier::{Carrier, Link};
-use crate::core_thread::{Clock, CoreHandle, CoreThread, start};
+use crate::core_thread::{Clock, CoreHandle, CoreThread, Shell, start};
 use crate::enrolment::{EnrolError, EnrolmentLink, enrol};
 
 /// How a client is opened.
@@ -111,7 +111,9 @@ impl ClientError {
 /// A phone's whole state behind one handle. Cheap to clone; the core ends when the last clone is dropped, or at
 /// [`Client::close`].
 ///
-/// Every call that records something returns when it is on disk. None waits for a network but [`Client::enrol`].
+/// Every call that records something returns when it is on disk. None waits for a network but [`Client::enrol`]. Tokens are
+/// refreshed by themselves, and a device that was revoked hands over what it had not sent and forgets the event: see
+/// [`Standing`](muster_client_core::view::Standing) in the status.
 #[derive(Clone)]
 pub struct Client {
     core: CoreHandle,
@@ -139,8 +141,10 @@ impl Client {
         })
         .await;
         let driver = opened.map_err(|_| ClientError::Closed)??;
-        let core = start(driver, config.carrier, config.clock, runtime).map_err(ClientError::Thread)?;
-        Ok(Self { core, http: reqwest::Client::new() })
+        let http = reqwest::Client::new();
+        let shell = Shell { carrier: config.carrier, http: http.clone(), clock: config.clock, runtime };
+        let core = start(driver, shell).map_err(ClientError::Thread)?;
+        Ok(Self { core, http })
     }
 
     /// Opens a client in the place of a damaged database, which is put aside with what it had not sent exported beside it.
@@ -195,12 +199,13 @@ impl Client {
         let enrolled = enrol(&self.http, link, device_name).await?;
         let enrolment = Enrolment {
             server_url: enrolled.sync_url,
+            api_url: enrolled.server_url,
             server_id: ServerId(enrolled.server_id),
             event: enrolled.event,
             device: enrolled.device,
             role: enrolled.role,
-            token: enrolled.token,
-            device_name: device_name.to_owned(),
+            credentials: enrolled.credentials,
+            device_name: if enrolled.device_name.is_empty() { device_name.to_owned() } else { enrolled.device_name },
         };
         self.tell(Event::Enrolled(Box::new(enrolment))).await.map(drop)
     }

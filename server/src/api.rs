@@ -8,6 +8,7 @@ pub mod documents;
 pub mod enrol;
 pub mod events;
 pub mod exports;
+pub mod hand_over;
 pub mod health;
 pub mod imports;
 pub mod input;

@@ -111,6 +111,8 @@ codes! {
     EventNotFound => "event_not_found", NOT_FOUND, Permanent, "there is no such event, or it is not for this token";
     /// No such device in this event.
     DeviceNotFound => "device_not_found", NOT_FOUND, Permanent, "there is no such device in this event";
+    /// What the server keeps aside of this device, or of the event, is as much as it may be.
+    QuarantineFull => "quarantine_full", INSUFFICIENT_STORAGE, NeedsUser, "too much is kept aside already: keep it on the device, and ask a coordinator to look at what is there";
     /// No such format.
     FormatUnknown => "format_unknown", BAD_REQUEST, Permanent, "there is no such format";
     /// The format of an imported file cannot be told.

@@ -15,8 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    backups, counts, device_rules, devices, documents, enrol, events, exports, health, imports, keys, openapi, refresh,
-    sync,
+    backups, counts, device_rules, devices, documents, enrol, events, exports, hand_over, health, imports, keys,
+    openapi, refresh, sync,
 };
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
@@ -39,8 +39,15 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
         .routes(routes!(refresh::refresh))
+        .merge(handed_over())
         .routes(routes!(keys::list, keys::rotate))
         .routes(routes!(keys::jwks))
+}
+
+/// What devices hand over: more than a request usually holds.
+fn handed_over() -> OpenApiRouter<AppState> {
+    let larger = axum::extract::DefaultBodyLimit::max(hand_over::LIMIT_BYTES);
+    OpenApiRouter::new().routes(routes!(hand_over::hand_over)).layer(larger)
 }
 
 /// Requests that move files.
