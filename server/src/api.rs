@@ -1,5 +1,7 @@
 //! The handlers of the HTTP API, a module for each kind of thing. They are listed in [`crate::router`].
 
+pub mod accounts;
+pub mod audit;
 pub mod backups;
 pub mod counts;
 pub mod device_rules;
@@ -13,6 +15,7 @@ pub mod health;
 pub mod imports;
 pub mod input;
 pub mod keys;
+pub mod login;
 pub mod openapi;
 pub mod refresh;
 pub mod sync;

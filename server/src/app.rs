@@ -7,9 +7,11 @@ use std::time::Duration;
 use muster_model::id::{DeviceId, EventId};
 use tokio::sync::Semaphore;
 
+use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::auth::identity::Identities;
 use crate::auth::keys::KeyError;
+use crate::auth::password::Passwords;
 use crate::auth::permission::Action;
 use crate::auth::ring::KeyRing;
 use crate::auth::throttle::Throttle;
@@ -59,6 +61,12 @@ pub struct App {
     pub identities: Identities,
     /// Counts attempts to enrol.
     pub enrolments: Throttle,
+    /// Counts attempts to sign in, by address.
+    pub logins: Throttle,
+    /// Counts attempts to sign in, by name.
+    pub names: Throttle,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
     /// Takes files in.
     pub imports: Imports,
     /// What is counted.
@@ -105,6 +113,15 @@ impl App {
                 config.auth.enrol_attempts,
                 Duration::from_secs(u64::from(config.auth.enrol_window_s)),
             ),
+            logins: Throttle::new(
+                config.auth.enrol_attempts,
+                Duration::from_secs(u64::from(config.auth.enrol_window_s)),
+            ),
+            names: Throttle::new(
+                config.auth.login_attempts,
+                Duration::from_secs(u64::from(config.auth.login_window_s)),
+            ),
+            passwords: Passwords::default(),
             imports: Imports::new(config.import.parallel),
             metrics: Metrics::default(),
             requests: Semaphore::new(config.http.max_requests.clamp(1, Semaphore::MAX_PERMITS)),
@@ -112,6 +129,12 @@ impl App {
             storage,
             config,
         }))
+    }
+
+    /// Whether devices reach the server by TLS.
+    #[must_use]
+    pub fn is_reached_by_tls(&self) -> bool {
+        self.public_url.starts_with("https://")
     }
 
     /// The data directory.
@@ -124,8 +147,8 @@ impl App {
     ///
     /// # Errors
     /// Why the database could not be written.
-    pub async fn revoke(&self, event: EventId, device: DeviceId) -> Result<bool, StorageError> {
-        let found = self.identities.revoke(event, device, clock::now()).await?;
+    pub async fn revoke(&self, event: EventId, device: DeviceId, actor: Actor) -> Result<bool, StorageError> {
+        let found = self.identities.revoke(event, device, actor, clock::now()).await?;
         if found {
             self.hub.revoke(device);
         }

@@ -10,6 +10,7 @@ pub mod code;
 pub mod extract;
 pub mod identity;
 pub mod keys;
+pub mod password;
 pub mod permission;
 pub mod refresh;
 pub mod ring;

@@ -7,17 +7,21 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry};
 use crate::auth::keys;
+use crate::clock;
 use crate::error::{ApiError, ErrorCode};
 use crate::storage::DATABASE_FILE;
 
-/// Copies the server's data into a new folder, all of it or nothing; says how large the database is, in bytes.
+/// Copies the server's data into a new folder, all of it or nothing; says how large the database is, in bytes. That it is
+/// copied is recorded first, so the copy ends with that entry.
 ///
 /// # Errors
 /// `backup_target` if the folder is there already or cannot be made, or why the database cannot be copied.
-pub async fn back_up(app: &App, target: &Path) -> Result<u64, ApiError> {
+pub async fn back_up(app: &App, actor: Actor, target: &Path) -> Result<u64, ApiError> {
     let draft = draft_path(target).ok_or(ErrorCode::BackupTarget)?;
     prepare(app.data(), target, &draft).map_err(|error| unusable(&error))?;
+    audit::record(&app.storage, Entry::new(clock::now(), actor.clone(), Action::BackupMade)).await?;
     let copied = match app.storage.backup(&draft.join(DATABASE_FILE), |_| {}).await {
         Ok(()) => publish(&draft, target).map_err(|error| unusable(&error)),
         Err(error) => Err(error.into()),
@@ -25,6 +29,7 @@ pub async fn back_up(app: &App, target: &Path) -> Result<u64, ApiError> {
     if copied.is_err() {
         // What is left of a failed copy; that it cannot be removed either changes nothing.
         drop(fs::remove_dir_all(&draft));
+        audit::record(&app.storage, Entry::new(clock::now(), actor, Action::BackupFailed)).await?;
     }
     copied
 }

@@ -26,6 +26,9 @@ pub use hub::{HubOptions, StorageOptions, SyncOptions};
 pub use source::{ConfigError, Flag, Loaded, Origin, load};
 pub use value::{LogFormat, OptionValue};
 
+use crate::headers::Origins;
+use crate::proxies::Proxies;
+
 concern! {
     /// Where everything is kept.
     DataConfig in "data" {
@@ -39,12 +42,19 @@ concern! {
     HttpConfig in "http" {
         /// The address and port to listen on. Port 0 takes any free one.
         listen: SocketAddr = "127.0.0.1:8400", "address:port", "MUSTER_HTTP_LISTEN";
+        /// The address and port at which the operator asks, on this machine: `/metrics`, and what needs the operator's token.
+        /// Port 0 takes any free one; the command line finds it. If it is the address of `http.listen`, there is one
+        /// listener for all.
+        admin_listen: SocketAddr = "127.0.0.1:0", "address:port", "MUSTER_HTTP_ADMIN_LISTEN";
         /// The address under which devices reach the server, for enrolment links, such as `https://muster.example.org`.
         /// Empty: `http://` and the address listened on.
         public_url: String = "", "URL", "MUSTER_HTTP_PUBLIC_URL";
-        /// How many proxies in front of the server add the caller's address to `X-Forwarded-For`. With 0 the header is not
-        /// believed.
-        trusted_proxies: usize = "0", "count", "MUSTER_HTTP_TRUSTED_PROXIES";
+        /// The addresses and networks of proxies in front of the server, with commas between them: what they add to
+        /// `X-Forwarded-For` is believed, and so is their `X-Request-Id`. Nobody else is.
+        trusted_proxies: Proxies = "", "addresses", "MUSTER_HTTP_TRUSTED_PROXIES";
+        /// The origins whose pages may ask from a browser, such as `https://app.example.org`, with commas between them.
+        /// Without any, no page of another origin may.
+        cors_origins: Origins = "", "origins", "MUSTER_HTTP_CORS_ORIGINS";
         /// How many connections are open at once; further ones wait to be accepted.
         max_connections: usize = "20000", "count", "MUSTER_HTTP_MAX_CONNECTIONS";
         /// How many requests are worked on at once; further ones are refused with `overloaded`. Sync connections do not
@@ -74,10 +84,14 @@ concern! {
         operator_token_s: u32 = "300", "s", "MUSTER_AUTH_OPERATOR_TOKEN_S";
         /// How long an enrolment code is good, unless it is made for longer or shorter.
         enrol_code_min: u32 = "15", "min", "MUSTER_AUTH_ENROL_CODE_MIN";
-        /// How many wrong enrolment codes an address may try within the window.
+        /// How many wrong enrolment codes, and how many wrong passwords, an address may try within the window.
         enrol_attempts: u32 = "20", "count", "MUSTER_AUTH_ENROL_ATTEMPTS";
-        /// The window in which an address' wrong codes are counted.
+        /// The window in which an address' wrong codes and passwords are counted.
         enrol_window_s: u32 = "60", "s", "MUSTER_AUTH_ENROL_WINDOW_S";
+        /// How often the password of one name may be wrong within the window, from all addresses together.
+        login_attempts: u32 = "10", "count", "MUSTER_AUTH_LOGIN_ATTEMPTS";
+        /// The window in which a name's wrong passwords are counted.
+        login_window_s: u32 = "900", "s", "MUSTER_AUTH_LOGIN_WINDOW_S";
         /// How many devices' standing is remembered between requests.
         device_cache: usize = "10000", "count", "MUSTER_AUTH_DEVICE_CACHE";
     }

@@ -5,6 +5,7 @@ use muster_model::id::{CheckpointId, DeviceId, EventId};
 use muster_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::auth::refresh::RefreshToken;
 use crate::storage::{Storage, StorageError};
 
@@ -96,7 +97,12 @@ const COLUMNS: &str =
     "device_id, event_id, role, name, enrolled_at, last_seen_at, revoked_at, approved_at, checkpoints";
 
 /// Keeps a code.
-pub(crate) async fn insert_code(storage: &Storage, code: NewCode) -> Result<(), StorageError> {
+pub(crate) async fn insert_code(
+    storage: &Storage,
+    code: NewCode,
+    actor: Actor,
+    now: Timestamp,
+) -> Result<(), StorageError> {
     storage
         .write(move |tx| {
             tx.execute(
@@ -114,7 +120,8 @@ pub(crate) async fn insert_code(storage: &Storage, code: NewCode) -> Result<(), 
                     code.approve
                 ],
             )?;
-            Ok(())
+            let entry = Entry::new(now, actor, Action::CodeMade).event(code.event).subject(Subject::Code(code.hash));
+            audit::append(tx, &entry.detail("role", code.role.kind()))
         })
         .await
 }
@@ -190,6 +197,36 @@ fn spend(tx: &Transaction<'_>, hash: &[u8; 32], newcomer: Newcomer, now: Timesta
     tokens::insert(tx, device.id, &newcomer.token, (now, newcomer.token_expires_at))?;
     let update = "UPDATE enrolment_codes SET used_at = ?2, device_id = ?3, devices = ?4 WHERE code_hash = ?1";
     tx.execute(update, params![hash, now.ms(), device.id.to_string(), nth])?;
+    let entry = Entry::new(now, Actor::Device(device.id), Action::DeviceEnrolled).event(device.event);
+    let entry =
+        entry.subject(Subject::Device(device.id)).subject(Subject::Code(*hash)).detail("role", device.role.kind());
+    audit::append(tx, &entry)?;
+    Ok(device)
+}
+
+/// Makes a device of somebody who has signed in with an account.
+pub(crate) fn insert_signed_in(
+    tx: &Transaction<'_>,
+    account: &str,
+    (event, role): (EventId, Role),
+    newcomer: Newcomer,
+    now: Timestamp,
+) -> Result<Device, StorageError> {
+    let device = Device {
+        id: newcomer.id,
+        event,
+        role,
+        name: newcomer.name,
+        checkpoints: Vec::new(),
+        enrolled_at: now,
+        approved_at: Some(now),
+        last_seen_at: None,
+        revoked_at: None,
+    };
+    insert(tx, &device)?;
+    let update = "UPDATE devices SET account_id = ?2 WHERE device_id = ?1";
+    tx.execute(update, params![device.id.to_string(), account])?;
+    tokens::insert(tx, device.id, &newcomer.token, (now, newcomer.token_expires_at))?;
     Ok(device)
 }
 
@@ -237,14 +274,27 @@ pub(crate) async fn revoke(
     storage: &Storage,
     event: EventId,
     id: DeviceId,
+    actor: Actor,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
-    storage.write(move |tx| revoke_in(tx, event, id, now)).await
+    storage.write(move |tx| revoke_in(tx, event, id, (actor, now))).await
 }
 
-fn revoke_in(tx: &Transaction<'_>, event: EventId, id: DeviceId, now: Timestamp) -> Result<bool, StorageError> {
-    let update = "UPDATE devices SET revoked_at = coalesce(revoked_at, ?3) WHERE event_id = ?1 AND device_id = ?2";
-    Ok(tx.execute(update, params![event.to_string(), id.to_string(), now.ms()])? > 0)
+fn revoke_in(
+    tx: &Transaction<'_>,
+    event: EventId,
+    id: DeviceId,
+    (actor, now): (Actor, Timestamp),
+) -> Result<bool, StorageError> {
+    let select = "SELECT revoked_at FROM devices WHERE event_id = ?1 AND device_id = ?2";
+    let found = tx.query_row(select, params![event.to_string(), id.to_string()], |row| row.get(0)).optional()?;
+    if let Some(None::<i64>) = found {
+        let update = "UPDATE devices SET revoked_at = ?2 WHERE device_id = ?1";
+        tx.execute(update, params![id.to_string(), now.ms()])?;
+        let entry = Entry::new(now, actor, Action::DeviceRevoked).event(event).subject(Subject::Device(id));
+        audit::append(tx, &entry)?;
+    }
+    Ok(found.is_some())
 }
 
 /// Lets a device in that waited for a coordinator; says whether the event has it. Again changes nothing.
@@ -252,13 +302,21 @@ pub(crate) async fn approve(
     storage: &Storage,
     event: EventId,
     id: DeviceId,
+    actor: Actor,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     storage
         .write(move |tx| {
-            let update =
-                "UPDATE devices SET approved_at = coalesce(approved_at, ?3) WHERE event_id = ?1 AND device_id = ?2";
-            Ok(tx.execute(update, params![event.to_string(), id.to_string(), now.ms()])? > 0)
+            let select = "SELECT approved_at FROM devices WHERE event_id = ?1 AND device_id = ?2";
+            let found =
+                tx.query_row(select, params![event.to_string(), id.to_string()], |row| row.get(0)).optional()?;
+            if let Some(None::<i64>) = found {
+                let update = "UPDATE devices SET approved_at = ?2 WHERE device_id = ?1";
+                tx.execute(update, params![id.to_string(), now.ms()])?;
+                let entry = Entry::new(now, actor, Action::DeviceApproved).event(event).subject(Subject::Device(id));
+                audit::append(tx, &entry)?;
+            }
+            Ok(found.is_some())
         })
         .await
 }
@@ -269,11 +327,17 @@ pub(crate) async fn set_role(
     event: EventId,
     id: DeviceId,
     role: Role,
+    (actor, now): (Actor, Timestamp),
 ) -> Result<bool, StorageError> {
     storage
         .write(move |tx| {
             let update = "UPDATE devices SET role = ?3 WHERE event_id = ?1 AND device_id = ?2";
-            Ok(tx.execute(update, params![event.to_string(), id.to_string(), role.to_string()])? > 0)
+            let found = tx.execute(update, params![event.to_string(), id.to_string(), role.to_string()])? > 0;
+            if found {
+                let entry = Entry::new(now, actor, Action::RoleChanged).event(event).subject(Subject::Device(id));
+                audit::append(tx, &entry.detail("role", role.kind()))?;
+            }
+            Ok(found)
         })
         .await
 }

@@ -14,9 +14,12 @@ use tokio::sync::Semaphore;
 
 mod bases;
 
+use crate::api::imports::format_name;
 use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry};
+use crate::clock;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
-use crate::interchange::plan::{self, ImportPlan, ImportReport, RecordWrite};
+use crate::interchange::plan::{self, ImportPlan, ImportReport, RecordWrite, Tally};
 use crate::interchange::{self, Draft, Format, ImportError, ReadContext, ReadLimits};
 use crate::records::{self, Heads};
 
@@ -44,6 +47,8 @@ pub struct ImportJob {
     pub source: Option<String>,
     /// The file.
     pub bytes: Bytes,
+    /// Who sent it.
+    pub actor: Actor,
 }
 
 /// What an import did.
@@ -93,7 +98,7 @@ impl Imports {
         let _order = lock.lock().await;
         let draft = Arc::new(read(app, job.event, format, job.bytes).await?);
         for _ in 0..ATTEMPTS {
-            if let Some(report) = merge(app, job.event, &source, Arc::clone(&draft)).await? {
+            if let Some(report) = merge(app, (job.event, &job.actor), (format, &source), Arc::clone(&draft)).await? {
                 return Ok(Imported { format, source, report });
             }
         }
@@ -117,7 +122,12 @@ async fn read(app: &App, event: EventId, format: Format, bytes: Bytes) -> Result
 }
 
 /// Merges the draft with what is there and writes it; `None` if somebody edited what was to be written meanwhile.
-async fn merge(app: &App, event: EventId, source: &str, draft: Arc<Draft>) -> Result<Option<ImportReport>, ApiError> {
+async fn merge(
+    app: &App,
+    (event, actor): (EventId, &Actor),
+    (format, source): (Format, &str),
+    draft: Arc<Draft>,
+) -> Result<Option<ImportReport>, ApiError> {
     let base = bases::load(&app.storage, event, source.to_owned()).await?;
     let (mut current, mut states) = records::current(&app.documents, event).await?;
     for presenter in plan::presenters(&draft, &current, &base) {
@@ -131,14 +141,32 @@ async fn merge(app: &App, event: EventId, source: &str, draft: Arc<Draft>) -> Re
     });
     let (plan, base) = planning.await.map_err(|_| ErrorCode::Internal)??;
     let ImportPlan { writes, new_base, report } = plan;
+    let entry = |action| {
+        let entry = Entry::new(clock::now(), actor.clone(), action).event(event);
+        entry.detail("format", format_name(format)).detail("source", source)
+    };
+    if !writes.is_empty() {
+        // Documents are written one by one: that this begins is on disk before the first.
+        audit::record(&app.storage, entry(Action::ImportBegan)).await?;
+    }
     for (document, writes) in writes {
         if !write(app, event, document, writes, &states).await? {
             return Ok(None);
         }
     }
-    if new_base != base {
-        bases::store(&app.storage, event, source.to_owned(), base, new_base).await?;
-    }
+    let sum = |count: fn(&Tally) -> u64| report.collections.values().map(count).sum::<u64>();
+    let done = entry(Action::Imported)
+        .detail("created", sum(|tally| tally.created))
+        .detail("changed", sum(|tally| tally.changed))
+        .detail("cancelled", sum(|tally| tally.cancelled));
+    let source = source.to_owned();
+    let finish = move |tx: &rusqlite::Transaction<'_>| {
+        if new_base != base {
+            bases::store(tx, event, &source, &base, &new_base)?;
+        }
+        audit::append(tx, &done)
+    };
+    app.storage.write(finish).await?;
     Ok(Some(report))
 }
 

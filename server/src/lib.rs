@@ -1,7 +1,9 @@
 //! The sync server: hub, storage, accounts of devices, HTTP API; the binary muster.
 
+mod accounts;
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod cli;
@@ -12,10 +14,12 @@ pub mod devices;
 pub mod documents;
 pub mod error;
 pub mod events;
+pub mod headers;
 pub mod hub;
 pub mod imports;
 pub mod interchange;
 pub mod metrics;
+pub mod proxies;
 mod records;
 pub mod router;
 pub mod run;

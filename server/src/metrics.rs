@@ -114,6 +114,7 @@ impl Collector for Inside {
         }
         let counters = [
             ("hub_changes", "Changes taken in and stored", hub.changes),
+            ("hub_joins", "Changes of the server's own that join heads", hub.joins),
             ("hub_deliveries", "Changes passed on, once for each receiver", hub.deliveries),
             ("hub_frames_in", "Frames taken in", hub.frames_in),
             ("hub_bytes_in", "Bytes of frames taken in", hub.bytes_in),

@@ -3,6 +3,7 @@
 //! Reading waits while the hub has no room; writing never waits for reading. Whatever goes wrong costs this connection
 //! only, and the peer is told why: an `error` frame where the protocol was broken, and the code in the close frame.
 
+mod carrier;
 mod farewell;
 mod liveness;
 mod renewal;

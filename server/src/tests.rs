@@ -1,9 +1,13 @@
 //! The real server on a free port, asked by a real client.
 
+mod accounts;
+mod audit;
 mod cli;
 mod devices;
 mod events;
+mod headers;
 mod limits;
+mod listeners;
 mod openapi;
 mod refreshing;
 mod renewing;

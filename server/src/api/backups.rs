@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::input::Body;
 use crate::app::AppState;
+use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::backup;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
@@ -49,6 +50,6 @@ pub(crate) async fn create(
     if !target.is_absolute() {
         return Err(ApiError::new(ErrorCode::BadField, "target must be an absolute path"));
     }
-    let database_bytes = backup::back_up(&app, &target).await?;
+    let database_bytes = backup::back_up(&app, Actor::from(&caller), &target).await?;
     Ok((StatusCode::CREATED, Json(BackupView { target: request.target, database_bytes })))
 }

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::input::{Body, Path, short_text};
 use crate::app::{App, AppState};
+use crate::audit::Actor;
 use crate::auth::code::EnrolmentCode;
 use crate::auth::extract::Caller;
 use crate::auth::permission::Action;
@@ -168,12 +169,13 @@ pub(crate) async fn add(
         let detail = format!("expires_min must be from 1 to {MAX_EXPIRES_MIN}");
         return Err(ApiError::new(ErrorCode::BadField, detail));
     }
-    let expires_at = clock::now().plus_minutes(i64::from(minutes));
+    let now = clock::now();
+    let expires_at = now.plus_minutes(i64::from(minutes));
     let code = EnrolmentCode::random();
     let (hash, approve) = (code.hash(), request.approve);
     let kept =
         NewCode { hash, event, role, name: name.clone(), checkpoints: checkpoints.clone(), limit, approve, expires_at };
-    devices::insert_code(&app.storage, kept).await?;
+    devices::insert_code(&app.storage, kept, Actor::from(&caller), now).await?;
     let view = CodeView {
         link: format!("{}/enrol#{}", app.public_url, code.reveal()),
         code: code.reveal(),
@@ -277,7 +279,7 @@ pub(crate) async fn revoke(
     Path((event, device)): Path<(EventId, DeviceId)>,
 ) -> Result<StatusCode, ApiError> {
     app.event(&caller, Action::ManageDevices, event).await?;
-    if !app.revoke(event, device).await? {
+    if !app.revoke(event, device, Actor::from(&caller)).await? {
         return Err(ErrorCode::DeviceNotFound.into());
     }
     tracing::info!(%device, %event, "a device was revoked");
@@ -301,7 +303,7 @@ pub(crate) async fn approve(
     Path((event, device)): Path<(EventId, DeviceId)>,
 ) -> Result<StatusCode, ApiError> {
     app.event(&caller, Action::ManageDevices, event).await?;
-    if !devices::approve(&app.storage, event, device, clock::now()).await? {
+    if !devices::approve(&app.storage, event, device, Actor::from(&caller), clock::now()).await? {
         return Err(ErrorCode::DeviceNotFound.into());
     }
     tracing::info!(%device, %event, "a device was let in");
@@ -329,7 +331,7 @@ pub(crate) async fn set_role(
 ) -> Result<StatusCode, ApiError> {
     app.event(&caller, Action::ManageDevices, event).await?;
     let role = role(&app, event, (&request.role, request.presenter.as_deref())).await?;
-    if !app.identities.set_role(event, device, role).await? {
+    if !app.identities.set_role(event, device, role, (Actor::from(&caller), clock::now())).await? {
         return Err(ErrorCode::DeviceNotFound.into());
     }
     app.hub.set_role(device, role);

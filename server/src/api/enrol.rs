@@ -1,6 +1,6 @@
 //! Enrolment: a code becomes a device with its tokens. A door without a token.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::Json;
@@ -51,27 +51,18 @@ pub struct EnrolView {
     sync_url: String,
 }
 
-/// The address that a request came from, behind as many proxies as the configuration trusts.
+/// The address that a request came from, behind proxies that the configuration trusts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CallerAddress(Option<IpAddr>);
+pub(crate) struct CallerAddress(pub(crate) Option<IpAddr>);
 
 impl FromRequestParts<AppState> for CallerAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Self::Rejection> {
         // A request of the command line in this process came from no address.
-        let Some(peer) = parts.extensions.get::<Peer>() else { return Ok(Self(None)) };
-        let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-        Ok(Self(Some(behind(peer.address.ip(), &hops, app.config.http.trusted_proxies))))
+        let peer = parts.extensions.get::<Peer>();
+        Ok(Self(peer.map(|peer| app.config.http.trusted_proxies.caller(peer.address.ip(), &parts.headers))))
     }
-}
-
-/// Each proxy adds the address it was called from at the end; what stands before the trusted ones' is the caller's word.
-fn behind(peer: IpAddr, hops: &[&str], trusted: usize) -> IpAddr {
-    let hop = trusted.checked_sub(1).and_then(|last| hops.iter().rev().nth(last));
-    let parse = |hop: &&str| hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()));
-    hop.and_then(parse).unwrap_or(peer)
 }
 
 /// Exchange a code for a device's tokens.
@@ -146,21 +137,4 @@ async fn exchange(
 
 async fn event_name(app: &App, event: EventId) -> Result<String, ApiError> {
     Ok(record_of(app, event).await?.name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_trusted_proxies_are_believed() {
-        let peer: IpAddr = "192.0.2.1".parse().unwrap();
-        let hops = ["203.0.113.9", "198.51.100.2", "198.51.100.3:4711"];
-        let address = |trusted| behind(peer, &hops, trusted).to_string();
-        assert_eq!(address(0), "192.0.2.1");
-        assert_eq!(address(1), "198.51.100.3");
-        assert_eq!(address(2), "198.51.100.2");
-        assert_eq!(address(4), "192.0.2.1", "fewer hops than proxies: somebody went around them");
-        assert_eq!(behind(peer, &["unknown"], 1), peer);
-    }
 }

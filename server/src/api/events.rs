@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::input::{Body, Path};
 use crate::app::{App, AppState};
+use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::auth::permission::Action;
 use crate::error::{ApiError, ErrorBody};
@@ -107,7 +108,7 @@ pub(crate) async fn create(
     caller.require_operator()?;
     let EventRequest { name, acronym, time_zone, starts, ends } = &request;
     let event = NewEvent { name, acronym, time_zone, starts, ends }.check()?;
-    let row = create::create(&app, event).await?;
+    let row = create::create(&app, Actor::from(&caller), event).await?;
     Ok((StatusCode::CREATED, Json(view(&app, row).await?)))
 }
 

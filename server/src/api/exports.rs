@@ -11,6 +11,7 @@ use muster_model::id::EventId;
 
 use super::input::Path;
 use crate::app::{App, AppState};
+use crate::audit::{self, Actor, Entry};
 use crate::auth::extract::Caller;
 use crate::auth::permission::Action;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
@@ -100,6 +101,11 @@ pub(crate) async fn export(
     let format = ExportFormat::ALL.into_iter().find(|known| known.as_str() == format).ok_or_else(unknown)?;
     app.event(&caller, format.action(), event).await?;
     let (name, bytes) = file(&app, event, format).await?;
+    if format.action() == Action::ExportPeople {
+        // People leave only when that is on disk. The programme is public, and calendars ask for it every hour.
+        let entry = Entry::new(clock::now(), Actor::from(&caller), audit::Action::Exported).event(event);
+        audit::record(&app.storage, entry.detail("format", format.as_str())).await?;
+    }
     let disposition = format!("attachment; filename=\"{name}\"");
     Ok(([(CONTENT_TYPE, format.media_type().to_owned()), (CONTENT_DISPOSITION, disposition)], bytes).into_response())
 }

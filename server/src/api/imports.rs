@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::input::{Path, Query, too_large};
 use crate::app::AppState;
+use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::auth::permission::Action;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
@@ -164,7 +165,8 @@ pub(crate) async fn import(
     app.event(&caller, Action::Import, event).await?;
     let (format, source) = (format(query.format.as_deref())?, source(query.source)?);
     let bytes = file(&headers, body, app.config.import.limit_bytes).await?;
-    let imported = app.imports.run(&app, ImportJob { event, format, source, bytes }).await?;
+    let imported =
+        app.imports.run(&app, ImportJob { event, format, source, bytes, actor: Actor::from(&caller) }).await?;
     tracing::info!(%event, format = format_name(imported.format), "a file was imported");
     Ok(Json(imported.into()))
 }

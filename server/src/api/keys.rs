@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
+use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::auth::extract::Caller;
 use crate::auth::ring::KeyRing;
 use crate::clock;
@@ -103,6 +104,8 @@ pub(crate) async fn rotate(
     let failed = |error: &(dyn std::error::Error + 'static)| ApiError::logged(ErrorCode::KeysUnusable, error);
     let ring = rotated.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
     app.tokens.replace(&ring).map_err(|error| failed(&error))?;
+    let entry = Entry::new(now, Actor::from(&caller), Action::KeyRotated);
+    audit::record(&app.storage, entry.subject(Subject::Key(ring.newest().id().to_owned()))).await?;
     tracing::info!(key = ring.newest().id(), "a new key signs");
     *keys = ring;
     Ok((StatusCode::CREATED, Json(view(&keys))))

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::input::Body;
 use crate::app::{App, AppState};
+use crate::audit::Actor;
 use crate::auth::refresh::{Nonce, RefreshToken};
 use crate::auth::token::Bearer;
 use crate::clock;
@@ -119,7 +120,7 @@ pub(crate) async fn refresh(
         Exchange::Pending => Err(ApiError::from(ErrorCode::EnrolmentPending).retry_after_ms(ASK_AGAIN_MS)),
         Exchange::Reused(device) => {
             // The database has it already; whoever remembers the device has to hear of it too.
-            app.revoke(device.event, device.id).await?;
+            app.revoke(device.event, device.id, Actor::Server).await?;
             tracing::warn!(device = %device.id, event = %device.event, "an old refresh token was used: device revoked");
             Err(ErrorCode::RefreshTokenReused.into())
         }

@@ -14,6 +14,7 @@ use crate::app::{App, AppState};
 use crate::clock;
 use crate::error::{ApiError, ErrorCode};
 use crate::hub::{Ending, Principal};
+use crate::serve::{Audience, Peer};
 use crate::sync_socket::Renewal;
 
 /// Who asks: somebody whose token and standing are good.
@@ -75,7 +76,15 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let token = bearer_token(parts)?.ok_or(ErrorCode::TokenMissing)?;
-        Self::from_token(app, token).await
+        let caller = Self::from_token(app, token).await?;
+        let public = parts.extensions.get::<Peer>().is_some_and(|peer| peer.audience == Audience::Public);
+        match caller {
+            // Whoever got hold of one elsewhere can do nothing with it from the network.
+            Self::Operator if public => {
+                Err(ApiError::new(ErrorCode::Forbidden, "the operator asks at http.admin_listen, not here"))
+            }
+            caller => Ok(caller),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 
 use super::token::{Bearer, Checked};
+use crate::audit::Actor;
 use crate::devices;
 use crate::error::{ApiError, ErrorCode};
 use crate::storage::{Storage, StorageError};
@@ -124,8 +125,14 @@ impl Identities {
     ///
     /// # Errors
     /// Why the database could not be written.
-    pub async fn revoke(&self, event: EventId, id: DeviceId, now: Timestamp) -> Result<bool, StorageError> {
-        let found = devices::revoke(&self.storage, event, id, now).await?;
+    pub async fn revoke(
+        &self,
+        event: EventId,
+        id: DeviceId,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let found = devices::revoke(&self.storage, event, id, actor, now).await?;
         if found {
             let mut known = self.known();
             known.changes = known.changes.wrapping_add(1);
@@ -141,8 +148,14 @@ impl Identities {
     ///
     /// # Errors
     /// Why the database could not be written.
-    pub async fn set_role(&self, event: EventId, id: DeviceId, role: Role) -> Result<bool, StorageError> {
-        let found = devices::set_role(&self.storage, event, id, role).await?;
+    pub async fn set_role(
+        &self,
+        event: EventId,
+        id: DeviceId,
+        role: Role,
+        (actor, now): (Actor, Timestamp),
+    ) -> Result<bool, StorageError> {
+        let found = devices::set_role(&self.storage, event, id, role, (actor, now)).await?;
         if found {
             let mut known = self.known();
             known.changes = known.changes.wrapping_add(1);
@@ -182,7 +195,7 @@ mod tests {
             let (hash, id) = ([seed; 32], DeviceId::from_random([seed; 8]));
             let (name, checkpoints, role) = (String::new(), Vec::new(), Role::Staff);
             let code = NewCode { hash, event, role, name, checkpoints, limit: 1, approve: false, expires_at: at(10) };
-            devices::insert_code(&storage, code).await.unwrap();
+            devices::insert_code(&storage, code, Actor::Operator, at(0)).await.unwrap();
             let (name, token) = (String::new(), RefreshToken::random());
             let newcomer = Newcomer { id, name, token, token_expires_at: at(100) };
             devices::enrol(&storage, hash, newcomer, at(1)).await.unwrap();
@@ -195,7 +208,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let identities = with_devices(dir.path(), &[1, 2], 10).await;
         let one = identities.check(&bearer(1, Role::Staff), at(5)).await.unwrap().unwrap();
-        assert!(identities.revoke(one.event, one.id, at(6)).await.unwrap());
+        assert!(identities.revoke(one.event, one.id, Actor::Operator, at(6)).await.unwrap());
         let refused = identities.check(&bearer(1, Role::Staff), at(7)).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::DeviceRevoked);
         assert!(identities.check(&bearer(2, Role::Staff), at(7)).await.is_ok());
@@ -233,11 +246,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let identities = with_devices(dir.path(), &[1], 10).await;
         let one = identities.check(&bearer(1, Role::Staff), at(5)).await.unwrap().unwrap();
-        assert!(identities.set_role(one.event, one.id, Role::Finance).await.unwrap());
+        assert!(identities.set_role(one.event, one.id, Role::Finance, (Actor::Operator, at(5))).await.unwrap());
         let refused = identities.check(&bearer(1, Role::Staff), at(6)).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::RoleChanged);
         assert!(identities.check(&bearer(1, Role::Finance), at(6)).await.is_ok());
-        assert!(!identities.set_role(one.event, DeviceId::from_random([9; 8]), Role::Staff).await.unwrap());
+        assert!(
+            !identities
+                .set_role(one.event, DeviceId::from_random([9; 8]), Role::Staff, (Actor::Operator, at(5)))
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]

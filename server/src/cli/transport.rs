@@ -17,6 +17,7 @@ use crate::data_dir::{DataDir, DataDirError, RunningServer};
 use crate::error::ErrorBody;
 use crate::router::router;
 use crate::run::{self, Opened, RunError};
+use crate::serve::Audience;
 
 /// The way to the API.
 pub(super) struct Transport {
@@ -68,7 +69,7 @@ impl Transport {
     pub(super) async fn open(config: Config) -> Result<Self, CliError> {
         let (data, lifetime_s) = (config.data.dir.clone(), i64::from(config.auth.operator_token_s));
         let way = match run::open(config, None).await {
-            Ok(opened) => Way::InProcess { routes: router(&opened.app), opened },
+            Ok(opened) => Way::InProcess { routes: router(&opened.app, Audience::Admin), opened },
             Err(RunError::DataDir(DataDirError::Held { path })) => {
                 let server = DataDir::running(&path).ok_or(CliError::Busy { path })?;
                 // The address is of this machine: no proxy should be asked for it.
@@ -116,7 +117,7 @@ async fn loopback(
     bearer: String,
 ) -> Result<(bool, Bytes), CliError> {
     let unreachable = |error: reqwest::Error| CliError::Unreachable(error.without_url());
-    let url = format!("http://{}{}", server.address, call.path);
+    let url = format!("http://{}{}", server.admin, call.path);
     let mut request = http.request(call.method, url).header(AUTHORIZATION, bearer).body(call.body);
     if let Some(media_type) = call.media_type {
         request = request.header(CONTENT_TYPE, media_type);

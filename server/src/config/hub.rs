@@ -10,11 +10,11 @@ concern! {
     HubOptions in "hub" {
         /// How long changes to a document are gathered before they are stored and passed on. A change after a pause is
         /// not held up.
-        tick_ms: u64 = "80", "ms", "MUSTER_HUB_TICK_MS";
+        tick_ms: u64 = "120", "ms", "MUSTER_HUB_TICK_MS";
         /// How much longer changes are gathered for each connection on the document.
-        tick_per_peer_us: u64 = "500", "us", "MUSTER_HUB_TICK_PER_PEER_US";
+        tick_per_peer_us: u64 = "350", "us", "MUSTER_HUB_TICK_PER_PEER_US";
         /// The longest that changes are gathered.
-        tick_max_ms: u64 = "150", "ms", "MUSTER_HUB_TICK_MAX_MS";
+        tick_max_ms: u64 = "400", "ms", "MUSTER_HUB_TICK_MAX_MS";
         /// How long a document without connections stays in memory.
         idle_unload_s: u64 = "300", "s", "MUSTER_HUB_IDLE_UNLOAD_S";
         /// How many messages may wait for one document; connections that have more wait.
@@ -23,6 +23,8 @@ concern! {
         inbound_bytes_per_peer: usize = "16777216", "bytes", "MUSTER_HUB_INBOUND_BYTES_PER_PEER";
         /// How much of all connections' messages may wait for documents.
         inbound_bytes: usize = "268435456", "bytes", "MUSTER_HUB_INBOUND_BYTES";
+        /// How much may wait to be written to all connections, what many get counted once; beyond, what is new is told later.
+        outbound_bytes: usize = "67108864", "bytes", "MUSTER_HUB_OUTBOUND_BYTES";
         /// How many frames may wait for one connection; one more closes it.
         peer_queue: usize = "4096", "count", "MUSTER_HUB_PEER_QUEUE";
         /// How much may wait for one connection.
@@ -59,6 +61,7 @@ impl HubOptions {
             mailbox,
             inbound_bytes_per_peer,
             inbound_bytes,
+            outbound_bytes,
             peer_queue,
             peer_queue_bytes,
             max_document_bytes,
@@ -78,6 +81,7 @@ impl HubOptions {
             mailbox,
             inbound_bytes_per_peer,
             inbound_bytes,
+            outbound_bytes,
             peer_queue,
             peer_queue_bytes,
             max_document_bytes,

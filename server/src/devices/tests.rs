@@ -50,7 +50,7 @@ async fn a_code_enrols_one_device_once() {
     let dir = tempfile::tempdir().unwrap();
     let storage = storage(dir.path()).await;
     let role = Role::Presenter(PresenterId::from_random([9; 10]));
-    insert_code(&storage, code(1, role, "")).await.unwrap();
+    insert_code(&storage, code(1, role, ""), Actor::Operator, at(0)).await.unwrap();
     let device = enrol(&storage, [1; 32], id(1), "A phone".into(), at(50)).await.unwrap();
     assert_eq!((device.role, device.name.as_str()), (role, "A phone"));
     assert_eq!(find(&storage, id(1)).await.unwrap(), Some(device));
@@ -63,7 +63,7 @@ async fn a_code_enrols_one_device_once() {
 async fn a_code_raced_for_enrols_one_device() {
     let dir = tempfile::tempdir().unwrap();
     let storage = storage(dir.path()).await;
-    insert_code(&storage, code(1, Role::Staff, "Gate A")).await.unwrap();
+    insert_code(&storage, code(1, Role::Staff, "Gate A"), Actor::Operator, at(0)).await.unwrap();
     let tries = (1..=8).map(|seed| enrol(&storage, [1; 32], id(seed), String::new(), at(50)));
     let results = futures_util::future::join_all(tries).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -74,7 +74,7 @@ async fn a_code_raced_for_enrols_one_device() {
 async fn unknown_and_expired_codes_enrol_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let storage = storage(dir.path()).await;
-    insert_code(&storage, code(1, Role::Staff, "Gate A")).await.unwrap();
+    insert_code(&storage, code(1, Role::Staff, "Gate A"), Actor::Operator, at(0)).await.unwrap();
     let unknown = enrol(&storage, [2; 32], id(1), String::new(), at(50)).await;
     assert!(matches!(unknown, Err(EnrolError::Unknown)));
     let expired = enrol(&storage, [1; 32], id(1), String::new(), at(100)).await;
@@ -86,14 +86,14 @@ async fn unknown_and_expired_codes_enrol_nobody() {
 async fn a_revoked_device_stays_revoked_since_the_first_time() {
     let dir = tempfile::tempdir().unwrap();
     let storage = storage(dir.path()).await;
-    insert_code(&storage, code(1, Role::Staff, "Gate A")).await.unwrap();
+    insert_code(&storage, code(1, Role::Staff, "Gate A"), Actor::Operator, at(0)).await.unwrap();
     enrol(&storage, [1; 32], id(1), String::new(), at(50)).await.unwrap();
     seen(&storage, id(1), at(60)).await.unwrap();
     let event = EVENT.parse().unwrap();
-    assert!(revoke(&storage, event, id(1), at(70)).await.unwrap());
-    assert!(revoke(&storage, event, id(1), at(80)).await.unwrap());
+    assert!(revoke(&storage, event, id(1), Actor::Operator, at(70)).await.unwrap());
+    assert!(revoke(&storage, event, id(1), Actor::Operator, at(80)).await.unwrap());
     let device = find(&storage, id(1)).await.unwrap().unwrap();
     assert_eq!((device.last_seen_at, device.revoked_at), (Some(at(60)), Some(at(70))));
-    assert!(!revoke(&storage, event, id(2), at(70)).await.unwrap());
-    assert!(!revoke(&storage, EventId::from_random([1; 16]), id(1), at(70)).await.unwrap());
+    assert!(!revoke(&storage, event, id(2), Actor::Operator, at(70)).await.unwrap());
+    assert!(!revoke(&storage, EventId::from_random([1; 16]), id(1), Actor::Operator, at(70)).await.unwrap());
 }

@@ -6,6 +6,7 @@ use rand::Rng;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Device, alerts, find_in};
+use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::auth::refresh::{Nonce, RefreshToken};
 use crate::storage::{Storage, StorageError};
 
@@ -91,7 +92,9 @@ fn exchange_in(
     let same_question = row.nonce_hash == Some(nonce.hash());
     let (Some(salt), true) = (row.salt, same_question) else {
         alerts::insert(tx, &device, alerts::REFRESH_TOKEN_REUSED, now)?;
-        super::revoke_in(tx, device.event, device.id, now)?;
+        let entry = Entry::new(now, Actor::Unknown, Action::RefreshReused).event(device.event);
+        audit::append(tx, &entry.subject(Subject::Device(device.id)))?;
+        super::revoke_in(tx, device.event, device.id, (Actor::Server, now))?;
         return Ok(Exchange::Reused(device));
     };
     let next = token.successor(nonce, &salt);

@@ -14,6 +14,7 @@ use rand::Rng;
 use super::EventRow;
 use crate::api::input::short_text;
 use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry};
 use crate::clock;
 use crate::error::{ApiError, ErrorCode};
 
@@ -87,11 +88,16 @@ fn point_in_time(text: &str, zone: &TimeZone, days_on: i64) -> Option<Timestamp>
 ///
 /// # Errors
 /// If the database or a document cannot be written.
-pub async fn create(app: &App, event: Event) -> Result<EventRow, ApiError> {
+pub async fn create(app: &App, actor: Actor, event: Event) -> Result<EventRow, ApiError> {
     let id = EventId::from_random(rand::rng().random());
     let row = EventRow { id, name: event.name.clone(), created_at: clock::now() };
     let inserted = row.clone();
-    app.storage.write(move |tx| super::insert(tx, &inserted)).await?;
+    let entry = Entry::new(row.created_at, actor, Action::EventCreated).event(id);
+    let insert = move |tx: &rusqlite::Transaction<'_>| {
+        super::insert(tx, &inserted)?;
+        audit::append(tx, &entry)
+    };
+    app.storage.write(insert).await?;
     let edit_event = move |tx: &mut Transaction<'_>| {
         record::put(tx, &OnlyKey, &event)?;
         record::put(tx, &CheckpointId::derive(id, "entrance"), &entrance())

@@ -6,12 +6,12 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct HubConfig {
     /// How long changes to a document are gathered before they are stored and passed on, in milliseconds, counted from
-    /// the last time. A change after a pause is not held up. Default 80.
+    /// the last time. A change after a pause is not held up. Default 120.
     pub tick_ms: u64,
     /// How much longer the tick gets for each connection on the document, in microseconds: with more to tell, more is
-    /// told at once. Default 500.
+    /// told at once. Default 350.
     pub tick_per_peer_us: u64,
-    /// The longest tick, in milliseconds. Default 150.
+    /// The longest tick, in milliseconds. Default 400.
     pub tick_max_ms: u64,
     /// How long a document without connections stays in memory, in seconds. Default 300.
     pub idle_unload_s: u64,
@@ -22,6 +22,9 @@ pub struct HubConfig {
     pub inbound_bytes_per_peer: usize,
     /// Bytes of messages of all connections together that may wait for documents. Default 256 MiB.
     pub inbound_bytes: usize,
+    /// Bytes of frames for all connections together that may wait to be written, each counted once however many get it;
+    /// beyond, what is new is told later. Default 64 MiB.
+    pub outbound_bytes: usize,
     /// Frames that may wait for one connection to be written. One more closes it. Default 4,096.
     pub peer_queue: usize,
     /// Bytes that may wait for one connection to be written, not counting a first frame. Default 32 MiB.
@@ -48,13 +51,14 @@ pub struct HubConfig {
 impl Default for HubConfig {
     fn default() -> Self {
         Self {
-            tick_ms: 80,
-            tick_per_peer_us: 500,
-            tick_max_ms: 150,
+            tick_ms: 120,
+            tick_per_peer_us: 350,
+            tick_max_ms: 400,
             idle_unload_s: 300,
             mailbox: 4_096,
             inbound_bytes_per_peer: 16 << 20,
             inbound_bytes: 256 << 20,
+            outbound_bytes: 64 << 20,
             peer_queue: 4_096,
             peer_queue_bytes: 32 << 20,
             max_document_bytes: 128 << 20,

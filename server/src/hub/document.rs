@@ -20,14 +20,12 @@ use automerge::{Automerge, ChangeHash};
 use futures_util::FutureExt;
 use muster_model::access::Access;
 use muster_protocol::guard::SyncSummary;
-use muster_protocol::{
-    DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, SharedSync, StorageId, Whole,
-};
+use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, StorageId, Whole};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::HubError;
-use super::link::Link;
+use super::link::{Link, SharedFrame};
 use super::registry::Handle;
 use super::shared::{Shared, TaskCount};
 use super::work::Work;
@@ -111,7 +109,7 @@ struct Document {
     /// The heads of what is stored.
     heads: Vec<ChangeHash>,
     /// All of it as it is at its heads, for peers that have nothing yet.
-    whole: Option<(Whole, Arc<SharedSync>)>,
+    whole: Option<(Whole, Arc<SharedFrame>)>,
     stored: Stored,
     tick: Tick,
     peers: BTreeMap<u64, Attached>,

@@ -23,7 +23,25 @@ enum Queued {
     Own(Bytes),
     /// The same for many connections, made out to the peer when it is written: a thousand phones that read slowly hold one
     /// copy of it.
-    Shared(Arc<SharedSync>),
+    Shared(Arc<SharedFrame>),
+}
+
+/// A frame for many connections.
+pub(super) struct SharedFrame {
+    frame: SharedSync,
+    _room: OutboundRoom,
+}
+
+/// A frame for one connection.
+struct OwnFrame {
+    frame: Vec<u8>,
+    _room: OutboundRoom,
+}
+
+impl AsRef<[u8]> for OwnFrame {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
 }
 
 impl Queued {
@@ -31,17 +49,17 @@ impl Queued {
     fn bytes(&self) -> usize {
         match self {
             Self::Own(frame) => frame.len(),
-            Self::Shared(frame) => frame.head().len(),
+            Self::Shared(shared) => shared.frame.head().len(),
         }
     }
 }
 
 /// The head of a shared frame, kept for as long as somebody still writes it.
-struct Head(Arc<SharedSync>);
+struct Head(Arc<SharedFrame>);
 
 impl AsRef<[u8]> for Head {
     fn as_ref(&self) -> &[u8] {
-        self.0.head()
+        self.0.frame.head()
     }
 }
 
@@ -62,6 +80,7 @@ pub(crate) struct Link {
     has_ended: AtomicBool,
     ending: watch::Sender<Option<Ending>>,
     counters: Arc<Counters>,
+    outbound: OutboundBudget,
 }
 
 /// A frame to write, in two parts: the first may be shared with other connections.
@@ -111,7 +130,7 @@ impl Link {
         principal: Principal,
         peer: &PeerInfo,
         config: &HubConfig,
-        counters: Arc<Counters>,
+        (counters, outbound): (Arc<Counters>, OutboundBudget),
     ) -> (Arc<Self>, Outbox) {
         let (queue, frames) = mpsc::channel(config.peer_queue.max(1));
         let link = Arc::new(Self {
@@ -128,6 +147,7 @@ impl Link {
             has_ended: AtomicBool::new(false),
             ending: watch::Sender::new(None),
             counters,
+            outbound,
         });
         let outbox = Outbox { frames, link: Arc::clone(&link) };
         (link, outbox)
@@ -135,11 +155,12 @@ impl Link {
 
     /// Queues a frame. A full queue ends the connection: a sync message is never dropped from a living one.
     pub(super) fn send(&self, frame: Vec<u8>) {
-        self.queue(Queued::Own(Bytes::from(frame)));
+        let frame = OwnFrame { _room: self.outbound.take(frame.len()), frame };
+        self.queue(Queued::Own(Bytes::from_owner(frame)));
     }
 
     /// Queues a frame that others get too.
-    pub(super) fn send_shared(&self, frame: &Arc<SharedSync>) {
+    pub(super) fn send_shared(&self, frame: &Arc<SharedFrame>) {
         self.queue(Queued::Shared(Arc::clone(frame)));
     }
 
@@ -237,11 +258,51 @@ impl Outbox {
         self.link.queued_bytes.fetch_sub(frame.bytes(), Ordering::AcqRel);
         match frame {
             Queued::Own(head) => OutFrame { head, tail: Bytes::new() },
-            Queued::Shared(frame) => {
-                let tail = frame.tail_for(&self.link.peer_id).into();
-                OutFrame { head: Bytes::from_owner(Head(frame)), tail }
+            Queued::Shared(shared) => {
+                let tail = shared.frame.tail_for(&self.link.peer_id).into();
+                OutFrame { head: Bytes::from_owner(Head(shared)), tail }
             }
         }
+    }
+}
+
+/// How many bytes of frames are in memory until they are written, each counted once however many connections get it. Who is
+/// told what is new is a matter of choice, so this is not waited for: when it [is full](Self::is_full), no more is made.
+#[derive(Clone)]
+pub(super) struct OutboundBudget {
+    taken: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+/// Room in the [`OutboundBudget`], given back when it is dropped.
+struct OutboundRoom {
+    taken: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl OutboundBudget {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { taken: Arc::default(), bytes }
+    }
+
+    /// A frame that counts once for all who get it.
+    pub(super) fn share(&self, frame: SharedSync) -> Arc<SharedFrame> {
+        Arc::new(SharedFrame { _room: self.take(frame.head().len()), frame })
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.taken.load(Ordering::Acquire) >= self.bytes
+    }
+
+    fn take(&self, bytes: usize) -> OutboundRoom {
+        self.taken.fetch_add(bytes, Ordering::AcqRel);
+        OutboundRoom { taken: Arc::clone(&self.taken), bytes }
+    }
+}
+
+impl Drop for OutboundRoom {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 

@@ -12,7 +12,7 @@ use muster_protocol::{PeerId, PeerInfo, StorageId};
 use tokio::sync::watch;
 
 use super::catalog::Catalog;
-use super::link::{InboundBudget, Link, Outbox};
+use super::link::{InboundBudget, Link, OutboundBudget, Outbox};
 use super::registry::{Lease, Registry};
 use super::stats::Counters;
 use super::{Ending, HubConfig, HubError, Principal, Surroundings};
@@ -28,6 +28,7 @@ pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     pub(super) registry: Registry,
     pub(super) inbound: InboundBudget,
+    pub(super) outbound: OutboundBudget,
     /// Our id on every connection.
     pub(super) peer_id: PeerId,
     /// What we store to, the same for ever.
@@ -74,6 +75,7 @@ impl Shared {
             storage_id: StorageId::new(&storage_id).map_err(|_| damaged.clone())?,
             device: device.parse().map_err(|_| damaged)?,
             inbound: InboundBudget::new(config.inbound_bytes),
+            outbound: OutboundBudget::new(config.outbound_bytes),
             store,
             config,
             surroundings,
@@ -156,7 +158,8 @@ impl Shared {
             return Err(Ending::ShuttingDown);
         }
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
-        let (link, outbox) = Link::new(id, principal, peer, &self.config, Arc::clone(&self.counters));
+        let (link, outbox) =
+            Link::new(id, principal, peer, &self.config, (Arc::clone(&self.counters), self.outbound.clone()));
         let before = lock(&self.links).insert(key(&link), Arc::clone(&link));
         // Revoking, and changing a role, look at the links after they noted the device, so one of the two sees the other.
         if lock(&self.revoked).contains(&principal.device) {

@@ -13,8 +13,10 @@ pub struct HubStats {
     pub peers: u64,
     /// Gauge: pairs of connection and document.
     pub attachments: u64,
-    /// Changes taken in from peers and edits, and stored.
+    /// Changes taken in from peers and edits, and stored; joins too.
     pub changes: u64,
+    /// Changes of the server's own that join heads and say nothing else.
+    pub joins: u64,
     /// Changes passed on, counted once for each receiver.
     pub deliveries: u64,
     /// Frames taken in.
@@ -73,6 +75,7 @@ pub(super) struct Counters {
     pub(super) peers: Gauge,
     pub(super) attachments: Gauge,
     pub(super) changes: Counter,
+    pub(super) joins: Counter,
     pub(super) deliveries: Counter,
     pub(super) frames_in: Counter,
     pub(super) bytes_in: Counter,
@@ -94,6 +97,7 @@ impl Counters {
             peers: self.peers.get(),
             attachments: self.attachments.get(),
             changes: self.changes.get(),
+            joins: self.joins.get(),
             deliveries: self.deliveries.get(),
             frames_in: self.frames_in.get(),
             bytes_in: self.bytes_in.get(),

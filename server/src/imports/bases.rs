@@ -1,7 +1,7 @@
 //! What the sources of an event said last time, in the table `import_bases`.
 
 use muster_model::id::EventId;
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
 use crate::interchange::plan::{Base, Fields};
 use crate::storage::{Storage, StorageError};
@@ -25,42 +25,35 @@ pub(super) async fn load(storage: &Storage, event: EventId, source: String) -> R
 }
 
 /// Keeps what a source says now; only what differs from `old` is written.
-pub(super) async fn store(
-    storage: &Storage,
+pub(super) fn store(
+    tx: &Transaction<'_>,
     event: EventId,
-    source: String,
-    old: Base,
-    new: Base,
+    source: &str,
+    old: &Base,
+    new: &Base,
 ) -> Result<(), StorageError> {
-    storage
-        .write(move |tx| {
-            let event = event.to_string();
-            let mut upsert = tx.prepare_cached(
-                "INSERT INTO import_bases (event_id, source, collection, key, json) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (event_id, source, collection, key) DO UPDATE SET json = excluded.json",
-            )?;
-            let of = |base: &Base, collection: &str, key: &str| -> Option<Fields> {
-                base.collection(collection)?.get(key).cloned()
-            };
-            for (collection, records) in &new.collections {
-                for (key, fields) in
-                    records.iter().filter(|(key, fields)| of(&old, collection, key).as_ref() != Some(*fields))
-                {
-                    let json = serde_json::to_string(fields).map_err(|_| malformed())?;
-                    upsert.execute(params![event, source, collection, key, json])?;
-                }
-            }
-            let mut delete = tx.prepare_cached(
-                "DELETE FROM import_bases WHERE event_id = ?1 AND source = ?2 AND collection = ?3 AND key = ?4",
-            )?;
-            for (collection, records) in &old.collections {
-                for key in records.keys().filter(|key| of(&new, collection, key).is_none()) {
-                    delete.execute(params![event, source, collection, key])?;
-                }
-            }
-            Ok(())
-        })
-        .await
+    let event = event.to_string();
+    let mut upsert = tx.prepare_cached(
+        "INSERT INTO import_bases (event_id, source, collection, key, json) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (event_id, source, collection, key) DO UPDATE SET json = excluded.json",
+    )?;
+    let of =
+        |base: &Base, collection: &str, key: &str| -> Option<Fields> { base.collection(collection)?.get(key).cloned() };
+    for (collection, records) in &new.collections {
+        for (key, fields) in records.iter().filter(|(key, fields)| of(old, collection, key).as_ref() != Some(*fields)) {
+            let json = serde_json::to_string(fields).map_err(|_| malformed())?;
+            upsert.execute(params![event, source, collection, key, json])?;
+        }
+    }
+    let mut delete = tx.prepare_cached(
+        "DELETE FROM import_bases WHERE event_id = ?1 AND source = ?2 AND collection = ?3 AND key = ?4",
+    )?;
+    for (collection, records) in &old.collections {
+        for key in records.keys().filter(|key| of(new, collection, key).is_none()) {
+            delete.execute(params![event, source, collection, key])?;
+        }
+    }
+    Ok(())
 }
 
 fn malformed() -> StorageError {
@@ -91,9 +84,13 @@ mod tests {
         storage.write(move |tx| events::insert(tx, &row)).await.unwrap();
         let first = base(&[("rooms", "a", 1), ("rooms", "b", 1), ("sessions", "a", 1)]);
         let second = base(&[("rooms", "a", 2), ("sessions", "a", 1), ("sessions", "c", 3)]);
-        store(&storage, event, "one".into(), Base::default(), first.clone()).await.unwrap();
-        store(&storage, event, "other".into(), Base::default(), first.clone()).await.unwrap();
-        store(&storage, event, "one".into(), first.clone(), second.clone()).await.unwrap();
+        let store = async |source: &'static str, old: &Base, new: &Base| {
+            let (old, new) = (old.clone(), new.clone());
+            storage.write(move |tx| super::store(tx, event, source, &old, &new)).await.unwrap();
+        };
+        store("one", &Base::default(), &first).await;
+        store("other", &Base::default(), &first).await;
+        store("one", &first, &second).await;
         assert_eq!(load(&storage, event, "one".into()).await.unwrap(), second);
         assert_eq!(load(&storage, event, "other".into()).await.unwrap(), first);
         assert_eq!(load(&storage, event, "third".into()).await.unwrap(), Base::default());

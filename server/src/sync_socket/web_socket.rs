@@ -1,16 +1,10 @@
-//! The WebSocket itself: the upgrade of a request, and messages written in pieces.
-//!
-//! The library copies what it writes into a buffer that never shrinks, so a phone that has once downloaded a document of
-//! 300 KB would cost as much memory for as long as it is connected: 700 MB for ten thousand phones (measured with
-//! `cargo xtask bench idle`). Large messages therefore go out as several frames (RFC 6455, section 5.4), which every peer
-//! puts together again, and only a few KiB are copied at a time.
+//! The WebSocket itself: the upgrade of a request, messages heard through the library and written past it.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message};
 use axum::http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -22,22 +16,20 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame as Closing, Frame};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame as Closing;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as Carried};
 
+use super::carrier::Carrier;
 use super::{Outgoing, SocketConfig};
 
 /// What a WebSocket reads into: most frames are some hundred bytes, ten thousand idle phones have one buffer each, and the
 /// library fills all of it with zeros before each read.
 const READ_BUFFER_BYTES: usize = 2 << 10;
 
-/// The largest piece of a message.
-const PIECE_BYTES: usize = 4 << 10;
-
-/// Small messages and pieces are gathered to this size before they are written.
-const WRITE_BUFFER_BYTES: usize = 8 << 10;
+/// So many parts of messages wait for the kernel together; more wait for these.
+const WAITING_PARTS: usize = 192;
 
 /// A request that asks for a WebSocket.
 #[derive(Debug)]
@@ -93,13 +85,13 @@ impl Upgrade {
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest))
             .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(WRITE_BUFFER_BYTES);
+            .write_buffer_size(0);
         tokio::spawn(async move {
             match on_upgrade.await {
                 Ok(upgraded) => {
-                    let carried = TokioIo::new(upgraded);
-                    let inner = WebSocketStream::from_raw_socket(carried, Role::Server, Some(settings)).await;
-                    serve(WebSocket { inner, pieces: VecDeque::new() }).await;
+                    let carrier = Carrier::new(TokioIo::new(upgraded));
+                    let inner = WebSocketStream::from_raw_socket(carrier, Role::Server, Some(settings)).await;
+                    serve(WebSocket { inner, is_closing: false }).await;
                 }
                 Err(error) => tracing::debug!(%error, "a connection ended before it was upgraded"),
             }
@@ -119,9 +111,9 @@ impl Upgrade {
 /// An open WebSocket.
 #[derive(Debug)]
 pub struct WebSocket {
-    inner: WebSocketStream<TokioIo<Upgraded>>,
-    /// What is on its way to the library.
-    pieces: VecDeque<Carried>,
+    inner: WebSocketStream<Carrier<TokioIo<Upgraded>>>,
+    /// One side has said that it closes: no message may follow.
+    is_closing: bool,
 }
 
 impl Stream for WebSocket {
@@ -134,6 +126,7 @@ impl Stream for WebSocket {
                 Some(Err(error)) => return Poll::Ready(Some(Err(axum::Error::new(error)))),
                 None => return Poll::Ready(None),
             };
+            self.is_closing |= matches!(message, Carried::Close(_));
             if let Some(message) = heard(message) {
                 return Poll::Ready(Some(Ok(message)));
             }
@@ -156,98 +149,52 @@ fn heard(message: Carried) -> Option<Message> {
     })
 }
 
-/// A message in pieces.
-fn pieces(message: Outgoing) -> VecDeque<Carried> {
-    let whole = match message {
-        Outgoing::Frame(frame) if frame.len() > PIECE_BYTES => return split([frame.head, frame.tail]),
-        Outgoing::Frame(frame) => Carried::Binary(frame.whole()),
-        Outgoing::Other(Message::Binary(bytes)) => Carried::Binary(bytes),
-        Outgoing::Other(Message::Text(text)) => Carried::Text(text.as_str().into()),
-        Outgoing::Other(Message::Ping(bytes)) => Carried::Ping(bytes),
-        Outgoing::Other(Message::Pong(bytes)) => Carried::Pong(bytes),
-        Outgoing::Other(Message::Close(close)) => Carried::Close(
+/// What is to be written and is no frame of ours, as the library names it.
+fn carried(message: Message) -> Carried {
+    match message {
+        Message::Binary(bytes) => Carried::Binary(bytes),
+        Message::Text(text) => Carried::Text(text.as_str().into()),
+        Message::Ping(bytes) => Carried::Ping(bytes),
+        Message::Pong(bytes) => Carried::Pong(bytes),
+        Message::Close(close) => Carried::Close(
             close.map(|close| Closing { code: CloseCode::from(close.code), reason: close.reason.as_str().into() }),
         ),
-    };
-    VecDeque::from([whole])
-}
-
-/// Frames that share the memory of the parts.
-fn split(parts: [Bytes; 2]) -> VecDeque<Carried> {
-    let mut cut: Vec<Bytes> = Vec::new();
-    for mut rest in parts {
-        while !rest.is_empty() {
-            cut.push(rest.split_to(rest.len().min(PIECE_BYTES)));
-        }
-    }
-    let last = cut.len().saturating_sub(1);
-    let kind = |at: usize| if at == 0 { Data::Binary } else { Data::Continue };
-    let frame = |(at, piece)| Carried::Frame(Frame::message(piece, OpCode::Data(kind(at)), at == last));
-    cut.into_iter().enumerate().map(frame).collect()
-}
-
-impl WebSocket {
-    /// Hands all pieces to the library, which is ready for more then.
-    fn poll_hand_over(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        loop {
-            ready!(self.inner.poll_ready_unpin(context))?;
-            let Some(piece) = self.pieces.pop_front() else { return Poll::Ready(Ok(())) };
-            self.inner.start_send_unpin(piece)?;
-        }
     }
 }
 
 impl Sink<Outgoing> for WebSocket {
     type Error = axum::Error;
 
-    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
-        self.poll_hand_over(context).map_err(axum::Error::new)
+    /// Ready with everything written that the library has, or behind other messages of ours: the library has not begun a
+    /// frame then.
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        if (1..WAITING_PARTS).contains(&self.inner.get_ref().waiting()) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_flush(context)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Outgoing) -> Result<(), axum::Error> {
-        self.pieces.append(&mut pieces(message));
-        Ok(())
+        match message {
+            Outgoing::Frame(_) if self.is_closing => Err(axum::Error::new(Error::AlreadyClosed)),
+            Outgoing::Frame(frame) => {
+                self.inner.get_mut().queue([frame.head, frame.tail]);
+                Ok(())
+            }
+            Outgoing::Other(message) => {
+                self.is_closing |= matches!(message, Message::Close(_));
+                self.inner.start_send_unpin(carried(message)).map_err(axum::Error::new)
+            }
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
-        ready!(self.poll_hand_over(context)).map_err(axum::Error::new)?;
+        ready!(self.inner.get_mut().poll_drain(context)).map_err(axum::Error::new)?;
         self.inner.poll_flush_unpin(context).map_err(axum::Error::new)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
-        ready!(self.poll_hand_over(context)).map_err(axum::Error::new)?;
+        ready!(self.inner.get_mut().poll_drain(context)).map_err(axum::Error::new)?;
         self.inner.poll_close_unpin(context).map_err(axum::Error::new)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hub::OutFrame;
-
-    #[test]
-    fn a_large_message_goes_out_in_frames_that_make_it_up() {
-        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(PIECE_BYTES + 1).collect();
-        let (head, tail) = (Bytes::from(bytes.clone()), Bytes::from_static(b"tail"));
-        let frames = pieces(Outgoing::Frame(OutFrame { head: head.clone(), tail }));
-        let frames: Vec<Frame> = frames
-            .into_iter()
-            .map(|piece| match piece {
-                Carried::Frame(frame) => frame,
-                other => panic!("not a piece: {other:?}"),
-            })
-            .collect();
-        let kinds: Vec<_> = frames.iter().map(|frame| (frame.header().opcode, frame.header().is_final)).collect();
-        let (first, more) = (OpCode::Data(Data::Binary), OpCode::Data(Data::Continue));
-        assert_eq!(kinds, [(first, false), (more, false), (more, true)]);
-        assert_eq!(frames[0].payload().as_ptr(), head.as_ptr(), "nothing is copied");
-        let made_up: Vec<u8> = frames.iter().flat_map(|frame| frame.payload().to_vec()).collect();
-        assert_eq!(made_up, [&bytes[..], b"tail"].concat());
-    }
-
-    #[test]
-    fn a_small_message_goes_out_whole() {
-        let frame = OutFrame { head: Bytes::from_static(b"head "), tail: Bytes::from_static(b"tail") };
-        assert_eq!(pieces(Outgoing::Frame(frame)), [Carried::Binary(Bytes::from_static(b"head tail"))]);
     }
 }

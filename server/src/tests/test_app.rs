@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use muster_model::id::EventId;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -16,7 +18,10 @@ use crate::config::Config;
 use crate::run::{self, RunError};
 
 pub(super) struct TestApp {
+    /// Where devices ask.
     pub(super) address: std::net::SocketAddr,
+    /// Where the operator asks.
+    pub(super) admin: std::net::SocketAddr,
     pub(super) dir: TempDir,
     http: reqwest::Client,
     stop: oneshot::Sender<()>,
@@ -66,6 +71,12 @@ pub(super) struct Enrolled {
     pub(super) id: String,
 }
 
+/// Whether a token says that it is an operator's.
+fn is_operators(token: &str) -> bool {
+    let said = token.split('.').nth(1).and_then(|said| URL_SAFE_NO_PAD.decode(said).ok());
+    said.and_then(|said| serde_json::from_slice::<Value>(&said).ok()).is_some_and(|said| said["role"] == "operator")
+}
+
 pub(super) fn config(data: &Path) -> Config {
     let mut config = Config::default();
     config.data.dir = data.to_owned();
@@ -81,13 +92,14 @@ impl TestApp {
     pub(super) async fn start_with(dir: TempDir, set: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(dir.path());
         set(&mut config);
-        let listener = run::listen(&config).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listeners = run::listen(&config).await.unwrap();
+        let address = listeners.public.local_addr().unwrap();
+        let admin = listeners.admin.as_ref().map_or(address, |admin| admin.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };
-        let task = tokio::spawn(run::launch(config, listener, shutdown));
+        let task = tokio::spawn(run::launch(config, listeners, shutdown));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let app = Self { address, dir, http, stop, task };
+        let app = Self { address, admin, dir, http, stop, task };
         assert_eq!(app.get("", "/healthz").await.status, StatusCode::OK);
         app
     }
@@ -107,8 +119,23 @@ impl TestApp {
         self.tokens().mint(&Bearer::Operator, clock::now(), 60).unwrap()
     }
 
+    /// A request at the listener that it belongs to.
     pub(super) fn request(&self, method: Method, token: &str, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("http://{}{path}", self.address));
+        let administration = ["/metrics", "/api/v1/backups", "/api/v1/audit"].iter().any(|one| path.starts_with(one));
+        let creation = method == Method::POST && path == "/api/v1/events";
+        let admin = administration || creation || is_operators(token);
+        let address = if admin { self.admin } else { self.address };
+        self.request_at(address, method, token, path)
+    }
+
+    pub(super) fn request_at(
+        &self,
+        address: std::net::SocketAddr,
+        method: Method,
+        token: &str,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("http://{address}{path}"));
         if token.is_empty() { request } else { request.bearer_auth(token) }
     }
 

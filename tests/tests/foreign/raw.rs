@@ -166,7 +166,12 @@ async fn a_text_frame_ends_the_connection_and_says_why() {
 
 /// How many connections the server counts.
 pub(crate) async fn connections(scene: &Scene) -> u64 {
-    let metrics = reqwest::get(format!("http://{}/metrics", scene.address())).await.unwrap().text().await.unwrap();
+    let metrics = reqwest::get(format!("http://{}/metrics", scene.stage.server.admin_address()))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let line = metrics.lines().find_map(|line| line.strip_prefix("muster_hub_peers "));
     line.unwrap().parse().unwrap()
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use automerge::{Automerge, ChangeHash};
-use muster_protocol::{
-    FanOut, Frame, Noted, OutgoingKind, PeerId, RemoteHeads, SharedSync, StorageId, Whole, encode_sync_shared,
-};
+use muster_protocol::{FanOut, Frame, Noted, OutgoingKind, PeerId, RemoteHeads, StorageId, Whole, encode_sync_shared};
 
 use super::{Document, heavy};
+use crate::hub::link::SharedFrame;
 use crate::storage::{NewQuarantined, Quarantined, StorageError};
 
 /// For so many levels a round makes a message; peers at others get theirs with the next round.
@@ -25,8 +24,11 @@ impl Document {
             if peer.link.has_ended() || !(is_news || peer.touched || peer.owed) {
                 continue;
             }
-            let level = peer.sync.level().filter(|level| *level != self.heads);
-            peer.owed = peer.link.is_behind() || level.is_some_and(|level| !shared.has_room(level));
+            let level = peer.sync.level();
+            let is_full = self.shared.outbound.is_full();
+            // A peer that has everything gets a few bytes at most.
+            let has_message = level.map_or(!is_full, |level| level == self.heads || shared.has_message(level, is_full));
+            peer.owed = peer.link.is_behind() || !has_message;
             if peer.owed {
                 self.owing = true;
                 continue;
@@ -34,10 +36,10 @@ impl Document {
             peer.touched = false;
             let own = std::mem::take(&mut peer.authored);
             let counters = &self.shared.counters;
-            let for_many = level.map(|level| {
+            let for_many = level.filter(|level| *level != self.heads).map(|level| {
                 shared.from(level, &self.doc, |data| {
                     counters.shared_encodings.add(1);
-                    encode_sync_shared(&self.shared.peer_id, &self.id, data)
+                    self.shared.outbound.share(encode_sync_shared(&self.shared.peer_id, &self.id, data))
                 })
             });
             if let Some((fan_out, frame)) = for_many
@@ -53,7 +55,7 @@ impl Document {
                     counters.shared_encodings.add(1);
                     let whole = heavy(|| Whole::new(doc));
                     let frame = encode_sync_shared(&self.shared.peer_id, &self.id, whole.data());
-                    (whole, Arc::new(frame))
+                    (whole, self.shared.outbound.share(frame))
                 });
                 peer.sync.accept_whole(whole);
                 peer.link.send_shared(frame);
@@ -152,7 +154,7 @@ fn subscriber(link: u64) -> Option<PeerId> {
 }
 
 /// A message for all peers at the same level.
-type ForMany = (Arc<FanOut>, Arc<SharedSync>);
+type ForMany = (Arc<FanOut>, Arc<SharedFrame>);
 
 /// The messages of a round, one for each level at which peers are, made when the first peer needs it.
 struct Shared<'a> {
@@ -170,13 +172,20 @@ impl<'a> Shared<'a> {
         Self { before, heads, news: changes.len(), changes: Some(changes), made: Vec::new() }
     }
 
-    /// Whether there is a message for those at `level`, or may be one more: each costs a walk over what its peers lack.
-    fn has_room(&self, level: &[ChangeHash]) -> bool {
-        self.made.len() < MAX_LEVELS || self.made.iter().any(|(fan_out, _)| fan_out.from() == level)
+    /// Whether there is a message for those at `level`, or may be one more: each costs a walk over what its peers lack, and
+    /// memory, of which there may be no more.
+    fn has_message(&self, level: &[ChangeHash], is_full: bool) -> bool {
+        let may_make = !is_full && self.made.len() < MAX_LEVELS;
+        may_make || self.made.iter().any(|(fan_out, _)| fan_out.from() == level)
     }
 
     /// The message for those who have everything up to `level`.
-    fn from(&mut self, level: &[ChangeHash], doc: &Automerge, encode: impl FnOnce(&[u8]) -> SharedSync) -> ForMany {
+    fn from(
+        &mut self,
+        level: &[ChangeHash],
+        doc: &Automerge,
+        encode: impl FnOnce(&[u8]) -> Arc<SharedFrame>,
+    ) -> ForMany {
         if let Some(made) = self.made.iter().find(|(fan_out, _)| fan_out.from() == level) {
             return made.clone();
         }
@@ -186,7 +195,7 @@ impl<'a> Shared<'a> {
             None => FanOut::new(doc, level, self.heads),
         };
         let frame = encode(fan_out.data());
-        let made = (Arc::new(fan_out), Arc::new(frame));
+        let made = (Arc::new(fan_out), frame);
         self.made.push(made.clone());
         made
     }

@@ -127,6 +127,27 @@ async fn a_phone_that_does_not_read_holds_nobody_up_and_gets_the_rest_at_once() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_too_much_to_be_written_the_rest_is_told_later() {
+    let store = MemoryStore::new([event()], QuarantineLimits::default());
+    let hub = HubConfig { outbound_bytes: 1, ..quick() };
+    let server = TestServer::start(store, Setup { hub, ..Setup::default() }).await;
+    let (writer, deaf) = a_writer_and_a_deaf_phone(&server).await;
+    let before = server.hub.stats().frames_out;
+    for key in 1..=120 {
+        writer.write(CHECKINS, &format!("k{key}"), &"x".repeat(100_000));
+    }
+    // What the deaf phone does not read keeps the only place there is; what is written is stored all the same.
+    until("all is stored", || server.hub.stats().changes >= 120).await;
+    deaf.read_again();
+    for phone in [&writer, &deaf] {
+        phone.until("everything", |state| state.facts(CHECKINS) == 120 && state.is_acknowledged(CHECKINS)).await;
+    }
+    let told = server.hub.stats().frames_out - before;
+    assert!(told < 120, "{told} frames, most of what is new at once");
+    assert_eq!(server.hub.stats().peers, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_that_never_reads_again_is_disconnected() {
     let store = MemoryStore::new([event()], QuarantineLimits::default());
     let socket = SocketConfig { write_timeout_ms: 300, min_bytes_per_s: 1 << 30, ..SocketConfig::default() };

@@ -48,11 +48,45 @@ async fn many_phones_share_encodings_and_commits() {
     }
     let stats = server.hub.stats();
     let (changes, commits) = (stats.changes - before.changes, stats.commits - before.commits);
-    assert_eq!(changes, 200);
+    let joins = stats.joins - before.joins;
+    assert_eq!(changes, 200 + joins);
     assert!(commits < changes / 2, "{commits} commits of {changes} changes");
     let shared = stats.shared_encodings - before.shared_encodings;
     assert!(shared > 0 && shared <= commits, "{shared} encodings for {commits} commits");
-    assert_eq!(stats.deliveries - before.deliveries, 200 * u64::from(PHONES - 1));
+    let phones = u64::from(PHONES);
+    assert_eq!(stats.deliveries - before.deliveries, 200 * (phones - 1) + joins * phones);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_many_phones_wrote_at_once_is_joined_so_that_the_next_changes_stay_small() {
+    const PHONES: u8 = 12;
+    let store = MemoryStore::new([event()], QuarantineLimits::default());
+    let hub = HubConfig { tick_ms: 50, ..quick() };
+    let server = TestServer::start(store, Setup { hub, ..Setup::default() }).await;
+    let mut phones = Vec::new();
+    for number in 1..=PHONES {
+        let phone = Phone::staff(&server, number).await;
+        phone.sync(CHECKINS).await;
+        phones.push(phone);
+    }
+    for round in 1..=3 {
+        phones.iter().for_each(|phone| phone.record(CHECKINS, [round]));
+        let facts = usize::from(PHONES) * usize::try_from(round).unwrap();
+        let level = |state: &crate::testing::State| state.facts(CHECKINS) == facts && state.is_acknowledged(CHECKINS);
+        for phone in &phones {
+            phone.until("all facts", level).await;
+        }
+        // At most what a round without many heads leaves.
+        let heads = server.hub.read(event(), CHECKINS, Automerge::get_heads).await.unwrap();
+        assert!(heads.len() <= 4, "{} heads", heads.len());
+    }
+    assert!(server.hub.stats().joins > 0);
+    let widest = server.hub.read(event(), CHECKINS, |doc| {
+        let server = DeviceId::of_actor(doc.get_actor());
+        let phones = doc.get_changes(&[]).into_iter().filter(|change| DeviceId::of_actor(change.actor_id()) != server);
+        phones.map(|change| change.deps().len()).max()
+    });
+    assert!(widest.await.unwrap().unwrap() <= 5, "a phone's change names few others");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
