@@ -82,6 +82,8 @@ codes! {
     DeviceRevoked => "device_revoked", NeedsUser, "this device was revoked and has forgotten the event; ask a coordinator for a new enrolment code";
     /// The device was without contact for longer than the coordinator allows.
     LeaseEnded => "lease_ended", NeedsNetwork, "this device was too long without contact; connect it to the network once, everything is still here";
+    /// The database was encrypted with another key.
+    StorageKey => "storage_key", NeedsUser, "the app's key does not fit the database; it was encrypted by another installation: put it aside and enrol anew";
 }
 
 impl fmt::Display for CoreCode {

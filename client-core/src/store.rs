@@ -42,6 +42,9 @@ pub enum StoreError {
         /// What does not read back.
         what: &'static str,
     },
+    /// The database was encrypted with another key, or not at all.
+    #[error("the key does not fit the database")]
+    Key,
     /// The database was written by a later version.
     #[error("the database has version {found}, this program knows {known}")]
     Newer {
@@ -70,6 +73,7 @@ impl StoreError {
             Self::Full => CoreCode::StorageFull,
             Self::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => CoreCode::StorageFull,
             Self::Busy => CoreCode::StorageBusy,
+            Self::Key => CoreCode::StorageKey,
             Self::Damaged { .. } => CoreCode::StorageDamaged,
             Self::Newer { .. } => CoreCode::StorageNewer,
             Self::Sqlite(_) | Self::Io(_) => CoreCode::StorageFailed,

@@ -30,6 +30,9 @@ use crate::enrolment::{EnrolError, EnrolmentLink, enrol};
 pub struct ClientConfig {
     /// The database's file; created if it is not there. One file an event.
     pub database: PathBuf,
+    /// The key of an encrypted database; `None` for one that is not encrypted.
+    #[cfg(feature = "sqlcipher")]
+    pub key: Option<muster_client_core::store::sqlite::DatabaseKey>,
     /// What carries frames.
     pub carrier: Arc<dyn Carrier>,
     /// This device's clock.
@@ -40,7 +43,13 @@ impl ClientConfig {
     /// A client on this file, with the system's clock.
     #[must_use]
     pub fn new(database: PathBuf, carrier: Arc<dyn Carrier>) -> Self {
-        Self { database, carrier, clock: Arc::new(system_time) }
+        Self {
+            database,
+            #[cfg(feature = "sqlcipher")]
+            key: None,
+            carrier,
+            clock: Arc::new(system_time),
+        }
     }
 }
 
@@ -135,8 +144,17 @@ impl Client {
     pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let runtime = Handle::current();
         let (database, now) = (config.database.clone(), (config.clock)());
+        #[cfg(feature = "sqlcipher")]
+        let key = config.key.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let store = SqliteStore::open(&database).map_err(CoreError::from)?;
+            #[cfg(feature = "sqlcipher")]
+            let opened = match &key {
+                Some(key) => SqliteStore::open_with_key(&database, key),
+                None => SqliteStore::open(&database),
+            };
+            #[cfg(not(feature = "sqlcipher"))]
+            let opened = SqliteStore::open(&database);
+            let store = opened.map_err(CoreError::from)?;
             Driver::open(store, Box::new(StdRng::from_os_rng()), now)
         })
         .await;

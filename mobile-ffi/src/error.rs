@@ -130,6 +130,8 @@ errors! {
         DeviceRevoked,
         /// This device was without contact for longer than it may.
         LeaseEnded,
+        /// The database was encrypted with another key.
+        StorageKey,
     }
     others {
         /// The text is not an enrolment link.

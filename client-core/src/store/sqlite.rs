@@ -4,6 +4,8 @@
 //! [`Flush`] says. The database is
 //! locked for this process alone (`locking_mode = EXCLUSIVE`), which also spares SQLite the shared-memory file.
 
+#[cfg(feature = "sqlcipher")]
+mod key;
 mod migrations;
 mod put_aside;
 mod read;
@@ -17,6 +19,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
+#[cfg(feature = "sqlcipher")]
+pub use key::DatabaseKey;
 pub use put_aside::{PutAside, put_aside};
 
 use crate::store::{Flush, Store, StoreError, WriteBatch};
