@@ -8,5 +8,6 @@ mod rooms;
 mod server;
 mod standing;
 mod sync;
+mod tickets;
 mod tokens;
 mod world;

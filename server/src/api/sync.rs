@@ -6,7 +6,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::app::AppState;
+use crate::app::{App, AppState};
 use crate::auth::extract::SyncCaller;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::hub::Principal;
@@ -38,7 +38,8 @@ pub(crate) async fn sync(
         token_expires_at: Some(device.token_expires_at),
     };
     let mut config = app.config.sync.to_socket_config();
-    config.renewal = Some(Arc::clone(&app) as Arc<dyn Renewal>);
+    let renewal: Arc<dyn Renewal> = Arc::<App>::clone(&app);
+    config.renewal = Some(renewal);
     let hub = app.hub.clone();
     Ok(upgrade.serve(&config.clone(), move |socket| async move {
         sync_socket::serve(socket, principal, hub, config).await;
