@@ -92,7 +92,7 @@ pub(crate) async fn run(
 }
 
 fn door(device: &Enrolled) -> Door {
-    Door { url: device.sync_url.clone(), token: Some(device.token.reveal().to_owned()), device: device.device }
+    Door { url: device.sync_url.clone(), token: Some(device.access_token().to_owned()), device: device.device }
 }
 
 async fn comes_back(device: &Enrolled, before: &Documents, after: &Documents) -> Result<Visitor, BenchError> {

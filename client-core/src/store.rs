@@ -42,6 +42,9 @@ pub enum StoreError {
         /// What does not read back.
         what: &'static str,
     },
+    /// The database was encrypted with another key, or not at all.
+    #[error("the key does not fit the database")]
+    Key,
     /// The database was written by a later version.
     #[error("the database has version {found}, this program knows {known}")]
     Newer {
@@ -70,6 +73,7 @@ impl StoreError {
             Self::Full => CoreCode::StorageFull,
             Self::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => CoreCode::StorageFull,
             Self::Busy => CoreCode::StorageBusy,
+            Self::Key => CoreCode::StorageKey,
             Self::Damaged { .. } => CoreCode::StorageDamaged,
             Self::Newer { .. } => CoreCode::StorageNewer,
             Self::Sqlite(_) | Self::Io(_) => CoreCode::StorageFailed,
@@ -270,6 +274,10 @@ pub enum Write {
     Doubles(AttendeeId, CheckpointId, Vec<DoubleRow>),
     /// Empties all projections.
     ClearProjections,
+    /// The document is gone, with its chunks, its outbox and its sync states. Its bytes are not found in the store any more.
+    ForgetDocument(DocRef),
+    /// Empties the store. No byte of it is found any more.
+    Wipe,
 }
 
 /// When a committed batch must survive the loss of power.
@@ -298,6 +306,12 @@ impl WriteBatch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    /// Whether it takes something away for good: what is left of it in the file has to go too.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        self.writes.iter().any(|write| matches!(write, Write::ForgetDocument(_) | Write::Wipe))
     }
 
     /// Adds a change.

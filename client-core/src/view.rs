@@ -240,6 +240,22 @@ pub struct Parked {
     pub since: Timestamp,
 }
 
+/// What this device still is to the event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It works.
+    #[default]
+    Good,
+    /// A coordinator has not let it in yet.
+    Pending,
+    /// It was without contact for longer than it may: it shows nothing until it has met a server. Nothing is lost.
+    LeaseEnded,
+    /// It was revoked and knows the event no more, but hands over what it had not sent.
+    Revoked,
+    /// It was revoked and holds nothing. It can be enrolled anew.
+    Forgotten,
+}
+
 /// How this phone stands with the others.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StatusView {
@@ -247,6 +263,10 @@ pub struct StatusView {
     pub enrolled: bool,
     /// Who works with it.
     pub label: String,
+    /// What it still is to the event.
+    pub standing: Standing,
+    /// Facts that were not sent, of documents that it had to forget: to be handed over to a server.
+    pub kept_facts: u64,
     /// The servers.
     pub servers: Vec<ServerStatus>,
     /// The other devices, the one heard longest ago first.

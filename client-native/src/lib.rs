@@ -24,6 +24,7 @@ mod carrier;
 mod client;
 mod core_thread;
 mod enrolment;
+mod exchange;
 mod web_socket;
 
 pub use carrier::{BoxFuture, Carrier, CarrierError, LINK_CAPACITY, Link, LinkEnd, Target};

@@ -117,7 +117,9 @@ fn why_closed(reason: &str) -> CarrierError {
     let (code, rest) = reason.split_once(';').unwrap_or((reason, ""));
     let retry_after = rest.trim().strip_prefix("retry_after_ms=").and_then(|ms| ms.parse::<i64>().ok());
     match (code, retry_after) {
-        ("token_expired" | "device_revoked", _) => CarrierError::Refused { status: 401 },
+        ("token_expired" | "token_invalid" | "role_changed" | "device_revoked", _) => {
+            CarrierError::Refused { status: 401 }
+        }
         (_, Some(ms)) if ms >= 0 => CarrierError::RetryAfter { ms },
         _ => CarrierError::Ended,
     }

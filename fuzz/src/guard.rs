@@ -170,7 +170,8 @@ fn entry(device: u8, number: u64) -> fact::Fact {
 /// The first words and the uploads of phones that know the document, know it in part, or have it anew.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    let makers: [(u8, &Automerge, fn(u8) -> Automerge); 2] = [(0, &*RECORDS_BASE, records), (FACTS, &*FACTS_BASE, facts)];
+    let makers: [(u8, &Automerge, fn(u8) -> Automerge); 2] =
+        [(0, &*RECORDS_BASE, records), (FACTS, &*FACTS_BASE, facts)];
     for (bits, base, make) in makers {
         let mut newer = base.clone().with_actor(actor(2));
         edit(&mut newer, bits);

@@ -114,7 +114,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         seeds.push(seed(TOKEN, signed(&text)));
         seeds.push(seed(SIGNED, text));
     }
-    for header in [json!({"alg": "none"}), json!({"alg": "HS256", "kid": *KEY_ID}), json!({"alg": "EdDSA", "jwk": {}})] {
+    for header in [json!({"alg": "none"}), json!({"alg": "HS256", "kid": *KEY_ID}), json!({"alg": "EdDSA", "jwk": {}})]
+    {
         seeds.push(seed(SIGNED, format!("{header}\n{}", device(Role::Staff))));
     }
     seeds.push(seed(CODE, "0123 4567-89ab cdef-GHJK mnpqrs"));

@@ -11,6 +11,7 @@ use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::auth::identity::Identities;
 use crate::auth::keys::KeyError;
+use crate::auth::password::Passwords;
 use crate::auth::permission::Action;
 use crate::auth::ring::KeyRing;
 use crate::auth::throttle::Throttle;
@@ -61,6 +62,12 @@ pub struct App {
     pub identities: Identities,
     /// Counts attempts to enrol.
     pub enrolments: Throttle,
+    /// Counts attempts to sign in, by address.
+    pub logins: Throttle,
+    /// Counts attempts to sign in, by name.
+    pub names: Throttle,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
     /// Takes files in.
     pub imports: Imports,
     /// Who may come in.
@@ -110,6 +117,15 @@ impl App {
                 config.auth.enrol_attempts,
                 Duration::from_secs(u64::from(config.auth.enrol_window_s)),
             ),
+            logins: Throttle::new(
+                config.auth.enrol_attempts,
+                Duration::from_secs(u64::from(config.auth.enrol_window_s)),
+            ),
+            names: Throttle::new(
+                config.auth.login_attempts,
+                Duration::from_secs(u64::from(config.auth.login_window_s)),
+            ),
+            passwords: Passwords::default(),
             imports: Imports::new(config.import.parallel),
             doors: Doors::new(&config.limits),
             metrics: Metrics::default(),

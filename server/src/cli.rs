@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod admin;
 mod audit;
 mod commands;
 mod logging;
@@ -84,6 +85,9 @@ enum Command {
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Accounts of people who sign in
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// The server's signing keys
     #[command(subcommand)]
     Key(commands::KeyCommand),
@@ -130,6 +134,12 @@ pub enum CliError {
     /// The audit log is not what was recorded.
     #[error("the audit log is not what was recorded: see what is wrong with it above")]
     AuditUnsound,
+    /// There is nobody to ask for a password.
+    #[error("the password cannot be asked for: run this at a terminal, or name a file with --password-file")]
+    NoPassword(#[source] std::io::Error),
+    /// What was typed the second time is something else.
+    #[error("the two passwords differ: try again")]
+    PasswordsDiffer,
     /// A file cannot be read or written.
     #[error("{} cannot be read or written", path.display())]
     File {
@@ -171,6 +181,7 @@ pub(crate) async fn run_with(
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
+        Command::Admin(command) => admin::admin(command, loaded.config, common.json, output).await,
         Command::Key(command) => commands::key(command, loaded.config, common.json, output).await,
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }

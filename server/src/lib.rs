@@ -1,5 +1,6 @@
 //! The sync server: hub, storage, accounts of devices, HTTP API; the binary muster.
 
+mod accounts;
 pub mod api;
 pub mod app;
 pub mod audit;

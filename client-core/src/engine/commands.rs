@@ -14,6 +14,7 @@ use crate::view::Durability;
 
 impl Engine {
     pub(super) fn command(&mut self, cx: &mut Cx<'_>, command: Command) -> Result<Answer, EngineError> {
+        self.check_standing(cx)?;
         self.book(cx)?;
         if !matches!(command, Command::Scan { .. }) {
             // Whatever was done since may change the answer.

@@ -74,6 +74,39 @@ pub(super) fn bookkeeping_reads_back<S: Store>(mut store: S) {
     assert_eq!(store.meta("a/1").unwrap(), None);
 }
 
+pub(super) fn what_is_forgotten_is_gone_and_the_rest_stays<S: Store>(mut store: S) {
+    let outbox = |doc| OutboxRow { server: server("a"), doc, change: ChangeHash([1; 32]), fact: Some(fact_id(1)) };
+    let fill = |store: &mut S| {
+        let mut writes = vec![Write::Meta("m".into(), Some(b"x".to_vec()))];
+        for doc in [roster(), checkins()] {
+            writes.push(Write::AppendChunk(doc, vec![1]));
+            writes.push(Write::OutboxAdd(outbox(doc)));
+            writes.push(Write::SyncState(server("a"), doc, vec![2]));
+        }
+        writes.push(Write::Attendee(Box::new(person(1, "Anna", "Org"))));
+        writes.push(Write::Fact(Box::new(entry(1, 1))));
+        commit(store, writes);
+    };
+    fill(&mut store);
+    commit(&mut store, vec![Write::ForgetDocument(checkins())]);
+    assert_eq!(store.documents().unwrap().iter().map(|size| size.doc).collect::<Vec<_>>(), [roster()]);
+    assert!(store.outbox(&server("a"), &checkins()).unwrap().is_empty());
+    assert_eq!(store.outbox(&server("a"), &roster()).unwrap().len(), 1);
+    assert_eq!(store.sync_state(&server("a"), &checkins()).unwrap(), None);
+    assert!(store.sync_state(&server("a"), &roster()).unwrap().is_some());
+    assert!(store.meta("m").unwrap().is_some());
+
+    fill(&mut store);
+    let kept = Write::Meta("kept".into(), Some(b"y".to_vec()));
+    commit(&mut store, vec![Write::Wipe, kept]);
+    assert_eq!(store.meta_with_prefix("").unwrap(), [("kept".to_owned(), b"y".to_vec())]);
+    assert!(store.documents().unwrap().is_empty() && store.outbox_counts().unwrap().is_empty());
+    assert!(store.dump_projections().unwrap().is_empty());
+    assert!(store.search(&terms("anna"), 5).unwrap().is_empty());
+    fill(&mut store);
+    assert_eq!(store.search(&terms("anna"), 5).unwrap(), [attendee_id(1)], "it works on");
+}
+
 pub(super) fn chunks_keep_their_order_until_a_snapshot<S: Store>(mut store: S) {
     let chunk = |number: u8| Write::AppendChunk(roster(), vec![number; 10]);
     commit(&mut store, (0..12).map(chunk).collect());
@@ -326,6 +359,7 @@ macro_rules! stores {
                 contract! {
                     $store;
                     bookkeeping_reads_back,
+                    what_is_forgotten_is_gone_and_the_rest_stays,
                     chunks_keep_their_order_until_a_snapshot,
                     the_outbox_is_kept_per_server,
                     devices_heard_of_are_replaced,

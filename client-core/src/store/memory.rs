@@ -77,6 +77,12 @@ impl MemoryStore {
             Write::Doubles(attendee, checkpoint, rows) => {
                 drop(self.doubles.insert((*checkpoint, *attendee), rows.clone()));
             }
+            Write::ForgetDocument(doc) => {
+                self.chunks.remove(&doc.to_string());
+                self.outbox.retain(|_, row| row.doc != *doc);
+                self.sync_states.retain(|(_, of), _| of != doc);
+            }
+            Write::Wipe => *self = Self::default(),
             Write::ClearProjections => {
                 self.attendees.clear();
                 self.facts.clear();

@@ -53,7 +53,7 @@ pub struct EnrolView {
 
 /// The address that a request came from, behind proxies that the configuration trusts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CallerAddress(Option<IpAddr>);
+pub(crate) struct CallerAddress(pub(crate) Option<IpAddr>);
 
 impl CallerAddress {
     /// The address, if the request came over a network.

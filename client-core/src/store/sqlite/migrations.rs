@@ -119,6 +119,9 @@ const STEPS: &[&str] = &["
     CREATE INDEX facts_borne ON facts (borne) WHERE borne = 1;
 "];
 
+/// The tables that hold what projections are made of.
+pub(super) const TRUTH: &[&str] = &["meta", "chunks", "outbox", "sync_states", "heard"];
+
 /// The tables that hold projections.
 pub(super) const PROJECTIONS: &[&str] =
     &["attendees", "tickets", "attendee_words", "facts", "tallies", "counts", "doubles"];

@@ -22,7 +22,7 @@ type Words = Vec<(i64, String)>;
 pub(super) fn apply_all(tx: &Transaction<'_>, changes: &[Write]) -> Result<(), StoreError> {
     let mut waiting = Words::new();
     for change in changes {
-        if matches!(change, Write::AttendeeGone(_) | Write::ClearProjections) {
+        if matches!(change, Write::AttendeeGone(_) | Write::ClearProjections | Write::Wipe) {
             index_words(tx, &mut waiting)?;
         }
         apply(tx, change, &mut waiting)?;
@@ -69,6 +69,18 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
             (0_i64..).zip(rows).try_for_each(|(nth, row)| double(tx, nth, row))
         }
         Write::ClearProjections => clear(tx),
+        Write::ForgetDocument(doc) => {
+            let doc = doc.to_string();
+            ["chunks", "outbox", "sync_states"]
+                .into_iter()
+                .try_for_each(|table| run(tx, &format!("DELETE FROM {table} WHERE doc = ?"), [&doc]))
+        }
+        Write::Wipe => {
+            for table in migrations::TRUTH {
+                run(tx, &format!("DELETE FROM {table}"), [])?;
+            }
+            clear(tx)
+        }
     }
 }
 
