@@ -13,3 +13,4 @@ pub mod imports;
 pub mod input;
 pub mod openapi;
 pub mod sync;
+pub mod tickets;

@@ -114,6 +114,12 @@ impl App {
         self.public_url.starts_with("https://")
     }
 
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> std::path::PathBuf {
+        self.storage.path().parent().unwrap_or(Path::new(".")).to_owned()
+    }
+
     /// The event, if it exists and the caller may do this there.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! A backup is a folder like the data directory: the database and the signing key, so that `muster serve --data` runs on
+//! A backup is a folder like the data directory: the database, the signing key and the keys of tickets, so that `muster serve --data` runs on
 //! it and enrolled devices stay enrolled.
 
 use std::fs::{self, File};
@@ -12,6 +12,7 @@ use crate::auth::keys;
 use crate::clock;
 use crate::error::{ApiError, ErrorCode};
 use crate::storage::DATABASE_FILE;
+use crate::tickets::secrets;
 
 /// Copies the server's data into a new folder, all of it or nothing; says how large the database is, in bytes. That it is
 /// copied is recorded first, so the copy ends with that entry.
@@ -61,7 +62,8 @@ fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
     let key = folder.join(keys::FILE);
     fs::copy(data.join(keys::FOLDER).join(keys::FILE), &key)?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
-    File::open(&key)?.sync_all()
+    File::open(&key)?.sync_all()?;
+    secrets::copy_all(data, &folder)
 }
 
 fn publish(draft: &Path, target: &Path) -> io::Result<u64> {

@@ -25,6 +25,7 @@ pub mod run;
 pub mod serve;
 pub mod storage;
 pub mod sync_socket;
+pub mod tickets;
 
 #[cfg(test)]
 mod testing;

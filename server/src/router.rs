@@ -14,7 +14,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
+use crate::api::{
+    audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync, tickets,
+};
 use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 use crate::headers;
@@ -33,11 +35,17 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(devices::revoke))
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
+        .routes(routes!(tickets::list_keys, tickets::rotate_key))
+        .routes(routes!(tickets::retire_key))
+        .routes(routes!(tickets::withdraw))
 }
 
 /// Requests that move files.
 fn transfers() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(imports::import)).routes(routes!(exports::export))
+    OpenApiRouter::new()
+        .routes(routes!(imports::import))
+        .routes(routes!(exports::export))
+        .routes(routes!(tickets::issue))
 }
 
 /// Those of either kind that only the operator may make.

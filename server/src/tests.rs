@@ -11,5 +11,6 @@ mod openapi;
 mod roles;
 mod stopping;
 mod test_app;
+mod tickets;
 mod tokens;
 mod transfers;
