@@ -231,13 +231,13 @@ struct History {
 impl History {
     fn of(about: &About<'_>) -> Self {
         let entries = about.here.iter().filter(|fact| fact.body.is_admission()).map(|fact| fact.corrected_at());
-        let moves =
+        let mut moves =
             about.here.iter().filter(|fact| fact.body.is_admission() || matches!(fact.body, FactBody::Exit { .. }));
         Self {
             event: about.event.clone(),
             now: about.now,
             entries: entries.collect(),
-            is_present: moves.last().is_some_and(|fact| fact.body.is_admission()),
+            is_present: moves.next_back().is_some_and(|fact| fact.body.is_admission()),
         }
     }
 

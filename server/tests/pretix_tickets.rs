@@ -74,7 +74,7 @@ fn every_published_ticket_is_read_as_its_makers_do() {
 #[test]
 fn keys_and_products_may_come_in_files_of_their_own() {
     let (Some(event), Some(item)) = (resource("events/event1.json"), resource("items/item1.json")) else { return };
-    let (current, base, _) = import(&pretix(&[event.clone()]), Current::default(), &Base::default());
+    let (current, base, _) = import(&pretix(std::slice::from_ref(&event)), Current::default(), &Base::default());
     assert!(current.ticket_keys.values().all(|key| key.scheme == Scheme::PretixSig1 && key.products.is_empty()));
     assert_eq!(current.event.admission_at.map(|at| at.to_string()), Some("2020-01-01T09:00:00Z".into()));
     let (mut current, base, _) = import(&pretix(&[item]), current, &base);
@@ -156,7 +156,7 @@ fn questions_are_asked_at_the_lists_they_come_with_or_after() {
     assert_eq!(questions[0].choices, ["S", "M"]);
     let (alone, base, _) = import(&pretix(&[list(json!({}))]), Current::default(), &Base::default());
     assert_eq!(asked(&alone), []);
-    let (after, base, writes) = import(&pretix(&[question.clone()]), alone, &base);
+    let (after, base, writes) = import(&pretix(std::slice::from_ref(&question)), alone, &base);
     assert_eq!((asked(&after), writes), (questions.clone(), 1));
     let (again, _, writes) = import(&pretix(&[list(json!({}))]), after, &base);
     assert_eq!((asked(&again), writes), (questions, 0), "the list alone does not take them away");

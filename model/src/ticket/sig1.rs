@@ -44,7 +44,7 @@ impl Signed {
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
         let longest = (5 + MAX_PAYLOAD_BYTES + 64).div_ceil(3) * 4;
-        if code.len() > longest || code.len() % 4 != 0 {
+        if code.len() > longest || !code.len().is_multiple_of(4) {
             return None;
         }
         let reversed: Vec<u8> = code.bytes().rev().collect();
