@@ -19,3 +19,4 @@ pub mod login;
 pub mod openapi;
 pub mod refresh;
 pub mod sync;
+pub mod tickets;

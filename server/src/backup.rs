@@ -1,4 +1,5 @@
-//! A backup is a folder like the data directory: the database and the signing keys, so that `muster serve --data` runs on
+//! A backup is a folder like the data directory: the database, the signing keys and the keys of tickets, so that `muster serve
+//! --data` runs on
 //! it and enrolled devices stay enrolled.
 
 use std::fs::{self, File};
@@ -12,6 +13,7 @@ use crate::auth::keys;
 use crate::clock;
 use crate::error::{ApiError, ErrorCode};
 use crate::storage::DATABASE_FILE;
+use crate::tickets::secrets;
 
 /// Copies the server's data into a new folder, all of it or nothing; says how large the database is, in bytes. That it is
 /// copied is recorded first, so the copy ends with that entry.
@@ -68,6 +70,7 @@ fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
         fs::set_permissions(&to, fs::Permissions::from_mode(0o600))?;
         File::open(&to)?.sync_all()?;
     }
+    secrets::copy_all(data, &folder)?;
     File::open(&folder)?.sync_all()
 }
 

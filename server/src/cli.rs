@@ -14,6 +14,7 @@ mod logging;
 mod options;
 mod output;
 mod people;
+mod tickets;
 mod transport;
 
 use crate::auth::keys::KeyError;
@@ -82,6 +83,9 @@ enum Command {
     /// Enrol, let in, list and revoke devices
     #[command(subcommand)]
     Device(commands::DeviceCommand),
+    /// Issue tickets and manage the keys that sign them
+    #[command(subcommand)]
+    Ticket(tickets::TicketCommand),
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -180,6 +184,7 @@ pub(crate) async fn run_with(
         Command::Config => options::print(&loaded, common.json, output),
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
+        Command::Ticket(command) => tickets::ticket(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
         Command::Admin(command) => admin::admin(command, loaded.config, common.json, output).await,
         Command::Key(command) => commands::key(command, loaded.config, common.json, output).await,

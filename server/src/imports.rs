@@ -106,6 +106,11 @@ impl Imports {
         Err(ApiError::new(ErrorCode::Overloaded, detail).retry_after_ms(RETRY_AFTER_MS))
     }
 
+    /// Waits for its turn among all that changes an event's records as a whole.
+    pub(crate) async fn order(&self, event: EventId) -> tokio::sync::OwnedMutexGuard<()> {
+        self.lock(event).lock_owned().await
+    }
+
     fn lock(&self, event: EventId) -> Arc<tokio::sync::Mutex<()>> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.retain(|_, lock| Arc::strong_count(lock) > 1);

@@ -27,6 +27,7 @@ pub mod run;
 pub mod serve;
 pub mod storage;
 pub mod sync_socket;
+pub mod tickets;
 pub mod tls;
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     accounts, audit, backups, counts, device_rules, devices, documents, enrol, events, exports, hand_over, health,
-    imports, keys, login, openapi, refresh, sync,
+    imports, keys, login, openapi, refresh, sync, tickets,
 };
 use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
@@ -40,6 +40,9 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(device_rules::leases, device_rules::set_leases))
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
+        .routes(routes!(tickets::list_keys, tickets::rotate_key))
+        .routes(routes!(tickets::retire_key))
+        .routes(routes!(tickets::withdraw))
         .routes(routes!(refresh::refresh))
         .routes(routes!(login::login))
         .routes(routes!(accounts::create, accounts::list))
@@ -58,7 +61,10 @@ fn handed_over() -> OpenApiRouter<AppState> {
 
 /// Requests that move files.
 fn transfers() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(imports::import)).routes(routes!(exports::export))
+    OpenApiRouter::new()
+        .routes(routes!(imports::import))
+        .routes(routes!(exports::export))
+        .routes(routes!(tickets::issue))
 }
 
 /// Those of either kind that only the operator may make.

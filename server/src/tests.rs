@@ -14,5 +14,6 @@ mod renewing;
 mod roles;
 mod stopping;
 mod test_app;
+mod tickets;
 mod tokens;
 mod transfers;

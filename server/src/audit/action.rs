@@ -64,6 +64,12 @@ actions! {
     QuarantineDiscarded => "quarantine.discarded";
     /// A signing key was replaced.
     KeyRotated => "key.rotated";
+    /// A key of tickets was retired: what it signed is refused.
+    KeyRetired => "key.retired";
+    /// Tickets were made and handed out.
+    TicketsIssued => "tickets.issued";
+    /// An attendee's ticket was withdrawn, or given back.
+    TicketWithdrawn => "tickets.withdrawn";
     /// The server's data was copied elsewhere; the copy holds this entry.
     BackupMade => "backup.made";
     /// The copy that was recorded before could not be made.

@@ -25,6 +25,8 @@ pub enum Action {
     ManageDevices,
     /// List, invite and remove accounts.
     ManageAccounts,
+    /// Issue and withdraw tickets, manage their keys.
+    ManageTickets,
     /// Read how many are in and how many rooms are ready.
     ReadCounts,
 }
@@ -34,13 +36,13 @@ pub enum Action {
 pub const fn allows(role: RoleKind, action: Action) -> bool {
     use Action::{
         BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts, ManageDevices,
-        ReadCounts, SeeEvent,
+        ManageTickets, ReadCounts, SeeEvent,
     };
     let [coordinator, finance, staff, presenter] = match action {
         CreateEvent | BackUp => [false, false, false, false],
         SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
         ReadCounts => [true, true, true, false],
-        Import | ExportPeople | ManageAccounts | ManageDevices => [true, false, false, false],
+        Import | ExportPeople | ManageAccounts | ManageDevices | ManageTickets => [true, false, false, false],
     };
     match role {
         RoleKind::Coordinator => coordinator,
