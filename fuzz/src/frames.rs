@@ -1,8 +1,8 @@
 //! Frames, one by one and as a conversation with one end of a connection.
 
 use muster_protocol::{
-    Connection, ConnectionConfig, ConnectionEvent, DocumentId, Frame, FrameLimits, MusterMetadata, PeerId, PeerMetadata,
-    StorageId, Timestamp,
+    Connection, ConnectionConfig, ConnectionEvent, DocumentId, Frame, FrameLimits, MusterMetadata, PeerId,
+    PeerMetadata, StorageId, Timestamp,
 };
 
 use crate::meter::peak_of;

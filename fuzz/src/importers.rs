@@ -41,7 +41,10 @@ fn import(format: Format, bytes: &[u8]) {
     }
     let second = plan(&draft, &current, &first.new_base);
     let writes = second.map(|second| second.writes);
-    assert!(writes.as_ref().is_ok_and(|writes| !writes.values().flatten().any(is_of_event)), "twice is once: {writes:?}");
+    assert!(
+        writes.as_ref().is_ok_and(|writes| !writes.values().flatten().any(is_of_event)),
+        "twice is once: {writes:?}"
+    );
     if matches!(format, Format::ScheduleXml | Format::ScheduleJson) {
         export_and_read(draft);
     }
@@ -84,7 +87,12 @@ fn export_and_read(draft: Draft) {
         let Ok(Ok(again)) = again else { unreachable!("{} cannot be read again: {again:?}", format.as_str()) };
         let again = Programme::from(again);
         assert_eq!((&again.sessions, &again.rooms), (&programme.sessions, &programme.rooms), "{}", format.as_str());
-        assert_eq!((&again.presenters, &again.tracks), (&programme.presenters, &programme.tracks), "{}", format.as_str());
+        assert_eq!(
+            (&again.presenters, &again.tracks),
+            (&programme.presenters, &programme.tracks),
+            "{}",
+            format.as_str()
+        );
     }
     let calendar = export::icalendar(&programme, Timestamp::from_ms(0));
     assert!(calendar.split(|byte| *byte == b'\n').all(|line| line.len() <= 76), "lines of a calendar are short");
@@ -124,7 +132,8 @@ const PRETIX: &str = r#"{"count":1,"next":null,"results":[{"code":"A","status":"
     {"id":1,"name":{"en":"I"},"admission":true,"default_price":"1"},
     {"id":1,"question":{"en":"Q"},"identifier":"Q","type":"B","items":[1]},
     {"slug":"e","name":{"en":"E"},"date_from":"2027-05-20T10:00:00Z","timezone":"Europe/Riga"}]}"#;
-const ROOMS: &str = "Name,Capacity,Floor,Equipment\nLielā zāle,600,1,Stage; 2 projectors\nStudija,40,3,\"Display 75\"\"\"\n";
+const ROOMS: &str =
+    "Name,Capacity,Floor,Equipment\nLielā zāle,600,1,Stage; 2 projectors\nStudija,40,3,\"Display 75\"\"\"\n";
 const PRESENTERS: &str = "Person id,Name,E-mail,Phone,Travel number,Travel from,Arrival,Departure number,Departure,Hotel,\
     Check-in,Check-out,Confirmation code,Honorarium,Currency,Honorarium state,AV needs\n\
     101,Ilze Kalnbērza,i@example.com,+44 7700 900101,BT 611,Rīga,2027-05-19 14:05,BT 612,2027-05-21 09:00,Hotel,\

@@ -60,7 +60,13 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), Error> {
 
 fn deny(workspace: &Workspace, program: &Path, level: &str) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(workspace.path(".")).args(["--log-level", level, "--locked", "check", "--hide-inclusion-graph"]);
+    command.current_dir(workspace.path(".")).args([
+        "--log-level",
+        level,
+        "--locked",
+        "check",
+        "--hide-inclusion-graph",
+    ]);
     command
 }
 

@@ -124,7 +124,8 @@ fn targets(folder: &Path) -> Result<Vec<Target>, Error> {
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source: io::Error| Error::File { path: folder.to_owned(), source };
     let entries = fs::read_dir(folder).map_err(failed)?;
-    let mut files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    let mut files =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
     files.retain(|path| path.is_file());
     files.sort();
     Ok(files)
@@ -145,7 +146,7 @@ fn places(workspace: &Workspace, target: &Target) -> Result<Places, Error> {
 fn build(workspace: &Workspace, target: &Target) -> Result<PathBuf, Error> {
     let platform = platform(workspace)?;
     let folder = workspace.target().join("fuzz/build");
-    let mut cargo = workspace.cargo(["build", "--release", "--locked", "--target", &platform, "--bin", &target.name]);
+    let mut cargo = workspace.cargo(["build", "--release", "--target", &platform, "--bin", &target.name]);
     cargo.arg("--manifest-path").arg(workspace.path(CRATE).join("Cargo.toml"));
     run_program(cargo.env("RUSTFLAGS", INSTRUMENTS).env("CARGO_TARGET_DIR", &folder))?;
     Ok(folder.join(platform).join("release").join(format!("{}{}", target.name, std::env::consts::EXE_SUFFIX)))
@@ -186,6 +187,9 @@ fn told(target: &Target, places: &Places, found: &[PathBuf]) -> String {
     for path in found {
         lines.push(format!("  look at it:  cargo xtask fuzz {name} --replay {}", path.display()));
     }
-    lines.push(format!("  when it is mended, copy it to {}/found-WHAT, so that the tests replay it", places.kept.display()));
+    lines.push(format!(
+        "  when it is mended, copy it to {}/found-WHAT, so that the tests replay it",
+        places.kept.display()
+    ));
     lines.join("\n")
 }

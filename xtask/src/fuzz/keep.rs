@@ -30,7 +30,8 @@ pub(super) fn choose(program: &Path, places: &Places, scratch: &Path) -> Result<
     let mut merge = Command::new(program);
     merge.arg("-merge=1").arg(format!("-timeout={TIMEOUT_S}"));
     run_program(merge.arg(scratch).arg(&places.kept).arg(&places.found))?;
-    let (once_wrong, others): (Vec<PathBuf>, Vec<PathBuf>) = files(&places.kept)?.into_iter().partition(|path| was_wrong(path));
+    let (once_wrong, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        files(&places.kept)?.into_iter().partition(|path| was_wrong(path));
     let mut bytes = 0;
     for path in &once_wrong {
         bytes += fs::metadata(path).map_err(failed(path))?.len();

@@ -98,7 +98,10 @@ fn no_other_algorithm_will_do() {
     let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(hmac(&public, message.as_bytes())));
     assert_eq!(code(&token), ErrorCode::TokenInvalid);
     let head = Header { kid: Some(ServerKey::from_seed(&SEED).id().to_owned()), ..Header::new(Algorithm::HS256) };
-    assert!(jsonwebtoken::encode(&head, &claims(), &EncodingKey::from_secret(&public)).is_err(), "it is not even there");
+    assert!(
+        jsonwebtoken::encode(&head, &claims(), &EncodingKey::from_secret(&public)).is_err(),
+        "it is not even there"
+    );
 }
 
 #[test]
