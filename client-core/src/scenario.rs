@@ -6,5 +6,8 @@ mod enrolment;
 mod projections;
 mod rooms;
 mod server;
+mod standing;
 mod sync;
+mod tickets;
+mod tokens;
 mod world;

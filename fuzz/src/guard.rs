@@ -170,13 +170,15 @@ fn entry(device: u8, number: u64) -> fact::Fact {
 /// The first words and the uploads of phones that know the document, know it in part, or have it anew.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    for (bits, base, make) in [(0, &*RECORDS_BASE, records as fn(u8) -> Automerge), (FACTS, &*FACTS_BASE, facts)] {
+    let makers: [(u8, &Automerge, fn(u8) -> Automerge); 2] =
+        [(0, &*RECORDS_BASE, records), (FACTS, &*FACTS_BASE, facts)];
+    for (bits, base, make) in makers {
         let mut newer = base.clone().with_actor(actor(2));
         edit(&mut newer, bits);
         for (theirs, documents) in [(make(2), false), (make(2), true), (newer.clone(), false), (newer, true)] {
             for message in messages(base, theirs, documents) {
-                seeds.push(seed(bits | u8::from(documents) * DOCUMENTS, &message));
-                seeds.push(seed(bits | u8::from(documents) * DOCUMENTS | REQUEST | READ_ONLY, &message));
+                seeds.push(seed(bits | (u8::from(documents) * DOCUMENTS), &message));
+                seeds.push(seed(bits | (u8::from(documents) * DOCUMENTS) | REQUEST | READ_ONLY, &message));
             }
         }
     }

@@ -1,8 +1,7 @@
 //! What a scanner reads: a ticket's code in one of its forms, or anything else that is printed in squares.
 
-use muster_client_core::engine::code_form::{self, CodeForm};
 use muster_model::id::EventId;
-use muster_model::ticket::{MAX_CODE_CHARS, TicketHash};
+use muster_model::ticket::{MAX_CODE_CHARS, TicketHash, code};
 
 use crate::{mode_and_text, seed};
 
@@ -13,10 +12,7 @@ const MOST_BYTES: usize = 4 * MAX_CODE_CHARS;
 
 /// What the roster is asked for when this is scanned: the one place that names the parser.
 fn candidates(text: &str) -> Vec<String> {
-    match code_form::read(text) {
-        CodeForm::Candidates(candidates) => candidates,
-        CodeForm::Junk => Vec::new(),
-    }
+    code::read(text).candidates
 }
 
 /// Takes a scanned text.
@@ -33,7 +29,6 @@ pub fn run(data: &[u8]) {
     for candidate in &found {
         let hash = TicketHash::of(event, candidate);
         assert_eq!(hash.to_string().parse(), Ok(hash));
-        let _ = code_form::is_of_another_system(candidate);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The handlers of the HTTP API, a module for each kind of thing. They are listed in [`crate::router`].
 
+pub mod accounts;
 pub mod audit;
 pub mod backups;
 pub mod counts;
@@ -9,10 +10,12 @@ pub mod documents;
 pub mod enrol;
 pub mod events;
 pub mod exports;
+pub mod hand_over;
 pub mod health;
 pub mod imports;
 pub mod input;
 pub mod keys;
+pub mod login;
 pub mod openapi;
 pub mod refresh;
 pub mod sync;

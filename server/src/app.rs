@@ -11,6 +11,7 @@ use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::auth::identity::Identities;
 use crate::auth::keys::KeyError;
+use crate::auth::password::Passwords;
 use crate::auth::permission::Action;
 use crate::auth::ring::KeyRing;
 use crate::auth::throttle::Throttle;
@@ -20,8 +21,9 @@ use crate::config::Config;
 use crate::documents::Documents;
 use crate::error::{ApiError, ErrorCode};
 use crate::events::{self, EventRow};
-use crate::hub::{Hub, HubError};
+use crate::hub::{Hub, HubConfig, HubError};
 use crate::imports::Imports;
+use crate::limits::Doors;
 use crate::metrics::Metrics;
 use crate::storage::{DATABASE_FILE, Storage, StorageError};
 
@@ -60,8 +62,16 @@ pub struct App {
     pub identities: Identities,
     /// Counts attempts to enrol.
     pub enrolments: Throttle,
+    /// Counts attempts to sign in, by address.
+    pub logins: Throttle,
+    /// Counts attempts to sign in, by name.
+    pub names: Throttle,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
     /// Takes files in.
     pub imports: Imports,
+    /// Who may come in.
+    pub doors: Arc<Doors>,
     /// What is counted.
     pub metrics: Metrics,
     /// How many requests may still be taken.
@@ -93,7 +103,8 @@ impl App {
         let set_up = config.storage.to_storage_config();
         let storage = tokio::task::spawn_blocking(move || Storage::open_with(&path, set_up)).await;
         let storage = storage.unwrap_or(Err(StorageError::Panicked))?;
-        let hub = Hub::new(storage.clone(), config.hub.to_hub_config()).await?;
+        let hub_config = HubConfig { devices: config.limits.to_device_limits(), ..config.hub.to_hub_config() };
+        let hub = Hub::new(storage.clone(), hub_config).await?;
         let server_id = hub.storage_id().as_str().to_owned();
         Ok(Arc::new(Self {
             documents: Documents::new(hub.clone()),
@@ -106,7 +117,17 @@ impl App {
                 config.auth.enrol_attempts,
                 Duration::from_secs(u64::from(config.auth.enrol_window_s)),
             ),
+            logins: Throttle::new(
+                config.auth.enrol_attempts,
+                Duration::from_secs(u64::from(config.auth.enrol_window_s)),
+            ),
+            names: Throttle::new(
+                config.auth.login_attempts,
+                Duration::from_secs(u64::from(config.auth.login_window_s)),
+            ),
+            passwords: Passwords::default(),
             imports: Imports::new(config.import.parallel),
+            doors: Doors::new(&config.limits),
             metrics: Metrics::default(),
             requests: Semaphore::new(config.http.max_requests.clamp(1, Semaphore::MAX_PERMITS)),
             public_url,

@@ -11,6 +11,7 @@ mod eddsa;
 pub mod extract;
 pub mod identity;
 pub mod keys;
+pub mod password;
 pub mod permission;
 pub mod refresh;
 pub mod ring;

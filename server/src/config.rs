@@ -18,11 +18,13 @@ use muster_model::time::Timestamp;
 
 mod concern;
 mod hub;
+mod limits;
 mod source;
 mod value;
 
 use concern::{Concern, concern};
 pub use hub::{HubOptions, StorageOptions, SyncOptions};
+pub use limits::{LimitsConfig, TlsConfig};
 pub use source::{ConfigError, Flag, Loaded, Origin, load};
 pub use value::{LogFormat, OptionValue};
 
@@ -84,10 +86,14 @@ concern! {
         operator_token_s: u32 = "300", "s", "MUSTER_AUTH_OPERATOR_TOKEN_S";
         /// How long an enrolment code is good, unless it is made for longer or shorter.
         enrol_code_min: u32 = "15", "min", "MUSTER_AUTH_ENROL_CODE_MIN";
-        /// How many wrong enrolment codes an address may try within the window.
+        /// How many wrong enrolment codes, and how many wrong passwords, an address may try within the window.
         enrol_attempts: u32 = "20", "count", "MUSTER_AUTH_ENROL_ATTEMPTS";
-        /// The window in which an address' wrong codes are counted.
+        /// The window in which an address' wrong codes and passwords are counted.
         enrol_window_s: u32 = "60", "s", "MUSTER_AUTH_ENROL_WINDOW_S";
+        /// How often the password of one name may be wrong within the window, from all addresses together.
+        login_attempts: u32 = "10", "count", "MUSTER_AUTH_LOGIN_ATTEMPTS";
+        /// The window in which a name's wrong passwords are counted.
+        login_window_s: u32 = "900", "s", "MUSTER_AUTH_LOGIN_WINDOW_S";
         /// How many devices' standing is remembered between requests.
         device_cache: usize = "10000", "count", "MUSTER_AUTH_DEVICE_CACHE";
     }
@@ -130,6 +136,10 @@ pub struct Config {
     pub sync: SyncOptions,
     /// How the database is used.
     pub storage: StorageOptions,
+    /// How much one address or one device may ask for.
+    pub limits: LimitsConfig,
+    /// TLS.
+    pub tls: TlsConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -178,14 +188,14 @@ impl Config {
         defaults.concerns().iter().flat_map(|concern| concern.options()).collect()
     }
 
-    fn concerns(&self) -> [&dyn Concern; 8] {
-        let Self { data, http, auth, import, hub, sync, storage, log } = self;
-        [data, http, auth, import, hub, sync, storage, log]
+    fn concerns(&self) -> [&dyn Concern; 10] {
+        let Self { data, http, auth, import, hub, sync, storage, limits, tls, log } = self;
+        [data, http, auth, import, hub, sync, storage, limits, tls, log]
     }
 
-    fn concerns_mut(&mut self) -> [&mut dyn Concern; 8] {
-        let Self { data, http, auth, import, hub, sync, storage, log } = self;
-        [data, http, auth, import, hub, sync, storage, log]
+    fn concerns_mut(&mut self) -> [&mut dyn Concern; 10] {
+        let Self { data, http, auth, import, hub, sync, storage, limits, tls, log } = self;
+        [data, http, auth, import, hub, sync, storage, limits, tls, log]
     }
 
     /// The value of an option in the form in which it would be written; `None` if there is no such option.

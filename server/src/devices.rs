@@ -204,6 +204,32 @@ fn spend(tx: &Transaction<'_>, hash: &[u8; 32], newcomer: Newcomer, now: Timesta
     Ok(device)
 }
 
+/// Makes a device of somebody who has signed in with an account.
+pub(crate) fn insert_signed_in(
+    tx: &Transaction<'_>,
+    account: &str,
+    (event, role): (EventId, Role),
+    newcomer: Newcomer,
+    now: Timestamp,
+) -> Result<Device, StorageError> {
+    let device = Device {
+        id: newcomer.id,
+        event,
+        role,
+        name: newcomer.name,
+        checkpoints: Vec::new(),
+        enrolled_at: now,
+        approved_at: Some(now),
+        last_seen_at: None,
+        revoked_at: None,
+    };
+    insert(tx, &device)?;
+    let update = "UPDATE devices SET account_id = ?2 WHERE device_id = ?1";
+    tx.execute(update, params![device.id.to_string(), account])?;
+    tokens::insert(tx, device.id, &newcomer.token, (now, newcomer.token_expires_at))?;
+    Ok(device)
+}
+
 fn insert(tx: &Transaction<'_>, device: &Device) -> Result<(), StorageError> {
     tx.execute(
         "INSERT INTO devices (device_id, event_id, role, name, enrolled_at, approved_at, checkpoints)

@@ -17,6 +17,7 @@ use std::error::Error;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 pub use muster_protocol::RetryClass;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +25,13 @@ use crate::storage::StorageError;
 
 /// After how long a caller should try again who was turned away because there was too much to do.
 pub const RETRY_AFTER_MS: u64 = 1_000;
+
+/// A wait that differs from that of others who are told to wait, so that they do not come back at once: from `ms` to three
+/// times as long.
+#[must_use]
+pub fn jittered(ms: u64) -> u64 {
+    ms.saturating_add(rand::rng().random_range(0..=ms.saturating_mul(2)))
+}
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident => $text:literal, $status:ident, $retry:ident, $detail:literal;)+) => {
@@ -111,6 +119,8 @@ codes! {
     EventNotFound => "event_not_found", NOT_FOUND, Permanent, "there is no such event, or it is not for this token";
     /// No such device in this event.
     DeviceNotFound => "device_not_found", NOT_FOUND, Permanent, "there is no such device in this event";
+    /// What the server keeps aside of this device, or of the event, is as much as it may be.
+    QuarantineFull => "quarantine_full", INSUFFICIENT_STORAGE, NeedsUser, "too much is kept aside already: keep it on the device, and ask a coordinator to look at what is there";
     /// No such format.
     FormatUnknown => "format_unknown", BAD_REQUEST, Permanent, "there is no such format";
     /// The format of an imported file cannot be told.
@@ -121,8 +131,22 @@ codes! {
     EnrolmentCodeUsed => "enrolment_code_used", GONE, NeedsUser, "the enrolment code was used before: ask a coordinator for another";
     /// The enrolment code has expired.
     EnrolmentCodeExpired => "enrolment_code_expired", GONE, NeedsUser, "the enrolment code has expired: ask a coordinator for another";
+    /// The name or the password is wrong.
+    LoginFailed => "login_failed", UNAUTHORIZED, NeedsUser, "the name or the password is wrong";
+    /// The account has several events, and none was named.
+    EventRequired => "event_required", CONFLICT, NeedsUser, "the account has several events: send event_id";
+    /// There is another account of this name.
+    AccountTaken => "account_taken", CONFLICT, NeedsUser, "there is an account of this name: choose another, or sign in with it";
+    /// No such account in this event.
+    AccountNotFound => "account_not_found", NOT_FOUND, Permanent, "there is no such account in this event";
+    /// No such invitation, or it was used.
+    InvitationUnknown => "invitation_unknown", NOT_FOUND, NeedsUser, "there is no such invitation, or it was used: ask a coordinator for another";
+    /// The invitation has expired.
+    InvitationExpired => "invitation_expired", GONE, NeedsUser, "the invitation has expired: ask a coordinator for another";
     /// Too many attempts from one address.
-    TooManyAttempts => "too_many_attempts", TOO_MANY_REQUESTS, Transient, "too many attempts from this address: wait and try again";
+    TooManyAttempts => "too_many_attempts", TOO_MANY_REQUESTS, Transient, "too many attempts: wait and try again";
+    /// Too many sync connections from one address.
+    TooManyConnections => "too_many_connections", TOO_MANY_REQUESTS, Transient, "too many connections from this address: close some, or wait and try again";
     /// The file is of another kind than was said.
     ImportWrongKind => "import_wrong_kind", UNPROCESSABLE_ENTITY, NeedsUser, "the file is of another kind than was said";
     /// The file is empty.

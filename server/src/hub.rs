@@ -24,6 +24,7 @@ mod session;
 mod shared;
 mod stats;
 mod surroundings;
+mod usage;
 mod work;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
 pub use stats::HubStats;
 pub use surroundings::Surroundings;
+pub use usage::DeviceLimits;
 
 pub(crate) use clock::wire;
 pub use link::OutFrame;

@@ -15,8 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    audit, backups, counts, device_rules, devices, documents, enrol, events, exports, health, imports, keys, openapi,
-    refresh, sync,
+    accounts, audit, backups, counts, device_rules, devices, documents, enrol, events, exports, hand_over, health,
+    imports, keys, login, openapi, refresh, sync,
 };
 use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
@@ -41,8 +41,19 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
         .routes(routes!(refresh::refresh))
-        .routes(routes!(keys::list, keys::rotate))
+        .routes(routes!(login::login))
+        .routes(routes!(accounts::create, accounts::list))
+        .routes(routes!(accounts::remove))
+        .routes(routes!(accounts::invite))
+        .routes(routes!(accounts::accept))
+        .merge(handed_over())
         .routes(routes!(keys::jwks))
+}
+
+/// What devices hand over: more than a request usually holds.
+fn handed_over() -> OpenApiRouter<AppState> {
+    let larger = axum::extract::DefaultBodyLimit::max(hand_over::LIMIT_BYTES);
+    OpenApiRouter::new().routes(routes!(hand_over::hand_over)).layer(larger)
 }
 
 /// Requests that move files.
@@ -52,7 +63,7 @@ fn transfers() -> OpenApiRouter<AppState> {
 
 /// Those of either kind that only the operator may make.
 fn administration() -> [OpenApiRouter<AppState>; 2] {
-    let quick = OpenApiRouter::new().routes(routes!(events::create));
+    let quick = OpenApiRouter::new().routes(routes!(events::create)).routes(routes!(keys::list, keys::rotate));
     let transfers = OpenApiRouter::new()
         .routes(routes!(backups::create))
         .routes(routes!(audit::read))

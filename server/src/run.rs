@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -10,8 +11,10 @@ use crate::app::{App, AppState, OpenError};
 use crate::audit;
 use crate::config::{Config, HttpConfig};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::limits::Doors;
 use crate::router::router;
-use crate::serve::{Audience, serve};
+use crate::serve::{Audience, Entrance, serve};
+use crate::tls::{Certificates, TlsError};
 
 /// Files that are open beside connections: the database, its log, the listener, a backup.
 const OTHER_FILES: u64 = 64;
@@ -25,6 +28,9 @@ pub enum RunError {
     /// What is in it cannot be used.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// TLS is asked for and cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: is another program listening there? Name another with --listen")]
     Listen {
@@ -76,7 +82,10 @@ pub(crate) struct Opened {
 pub(crate) async fn open(config: Config, listening: Option<SocketAddr>) -> Result<Opened, RunError> {
     let data = DataDir::hold(&config.data.dir)?;
     let public_url = match config.http.public_url.trim_end_matches('/') {
-        "" => format!("http://{}", listening.unwrap_or(config.http.listen)),
+        "" => {
+            let scheme = if config.tls.certificate.is_empty() { "http" } else { "https" };
+            format!("{scheme}://{}", listening.unwrap_or(config.http.listen))
+        }
         url => url.to_owned(),
     };
     let app = App::open(data.path(), config, public_url).await?;
@@ -105,6 +114,7 @@ pub async fn launch(
     let Listeners { public, admin } = listeners;
     let listening = local(&public, config.http.listen)?;
     let administered = admin.as_ref().map_or(Ok(listening), |admin| local(admin, config.http.admin_listen))?;
+    let tls = Certificates::open(&config.tls)?;
     let opened = open(config, Some(listening)).await?;
     note_audit_head(&opened.app).await?;
     opened.data.announce(listening, administered)?;
@@ -122,13 +132,31 @@ pub async fn launch(
     // Requests under way still need the hub; it ends the sync connections when they are done.
     let http = &opened.app.config.http;
     let audience = if admin.is_some() { Audience::Public } else { Audience::Admin };
-    let public = serve(public, audience, router(&opened.app, audience), http, stopping.clone());
+    let entrance = |listener, audience, doors, tls| Entrance {
+        listener,
+        audience,
+        router: router(&opened.app, audience),
+        doors,
+        tls,
+    };
+    let public = serve(entrance(public, audience, Arc::clone(&opened.app.doors), tls.clone()), http, stopping.clone());
     let admin = async {
         if let Some(admin) = admin {
-            serve(admin, Audience::Admin, router(&opened.app, Audience::Admin), http, stopping).await;
+            // Doors of its own: however many stand before the others, the operator comes in.
+            let doors = Doors::new(&opened.app.config.limits);
+            serve(entrance(admin, Audience::Admin, doors, None), http, stopping).await;
         }
     };
-    tokio::join!(public, admin, stopper);
+    let renewing = async {
+        match &tls {
+            Some(tls) => tls.renew().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = async { tokio::join!(public, admin, stopper) } => {}
+        () = renewing => {}
+    }
     opened.close().await;
     Ok(())
 }

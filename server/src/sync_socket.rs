@@ -275,6 +275,9 @@ impl<S: Socket> Open<'_, S> {
             let _busy = liveness.busy();
             if let Some(Ok(Message::Binary(bytes))) = &message {
                 session.count_frame(bytes.len());
+                if let Err(ending) = session.pace().await {
+                    return ending;
+                }
             }
             if let Err(ending) = self.take(message, session).await {
                 return ending;

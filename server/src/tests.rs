@@ -1,5 +1,6 @@
 //! The real server on a free port, asked by a real client.
 
+mod accounts;
 mod audit;
 mod cli;
 mod devices;

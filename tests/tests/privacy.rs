@@ -67,7 +67,7 @@ async fn nothing_of_people_tokens_or_codes_is_logged_or_answered_where_it_does_n
     let invited = stage.invite("coordinator", "Laptop", None).await.unwrap();
     let code = invited.rsplit('#').next().unwrap().to_owned();
     let coordinator = enrol(&http, &EnrolmentLink::parse(&invited).unwrap(), "Zebulon's laptop").await.unwrap();
-    let token = coordinator.token.reveal().to_owned();
+    let token = coordinator.access_token().to_owned();
     let address = stage.server.address();
     let url = |token: &str| format!("ws://{address}/sync?access_token={token}");
     let (mut socket, _) = tokio_tungstenite::connect_async(url(&token)).await.unwrap();

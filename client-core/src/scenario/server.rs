@@ -9,8 +9,8 @@ use muster_model::record::{self, Record};
 use muster_model::time::Timestamp;
 use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
 use muster_protocol::{
-    Connection, ConnectionConfig, ConnectionEvent, DocSync, DocSyncOptions, DocumentId, PeerId, PeerMessage, Role,
-    StorageId, Timestamp as WireTime,
+    Connection, ConnectionConfig, ConnectionEvent, DocSync, DocSyncOptions, DocumentId, FEATURE_RENEW, PeerId,
+    PeerMessage, Role, StorageId, Timestamp as WireTime,
 };
 
 use crate::engine::wire_id;
@@ -27,13 +27,15 @@ pub(super) struct Server {
     pub(super) read_only: BTreeSet<DocRef>,
     /// How far its clock is ahead of the phones', in milliseconds.
     pub(super) clock_ahead_ms: i64,
+    /// The tokens with which phones renewed their connections.
+    pub(super) tokens: Vec<(usize, String)>,
     peers: BTreeMap<usize, Peer>,
 }
 
 impl Server {
     pub(super) fn new(event: EventId) -> Self {
         let (docs, read_only, peers) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { event, docs, read_only, clock_ahead_ms: 0, peers }
+        Self { event, docs, read_only, clock_ahead_ms: 0, tokens: Vec::new(), peers }
     }
 
     pub(super) fn doc(&mut self, doc: DocRef) -> &mut Automerge {
@@ -61,7 +63,8 @@ impl Server {
 
     pub(super) fn open(&mut self, phone: usize, now: Timestamp) {
         let storage = StorageId::new("0000-server").unwrap();
-        let config = ConnectionConfig::new(PeerId::new("server").unwrap(), Some(storage));
+        let mut config = ConnectionConfig::new(PeerId::new("server").unwrap(), Some(storage));
+        config.metadata.muster.as_mut().unwrap().features.push(FEATURE_RENEW.to_owned());
         let mut connection = Connection::server(config);
         connection.handle(self.time(now), ConnectionEvent::Opened);
         self.peers.insert(phone, Peer { connection, docs: BTreeMap::new() });
@@ -87,8 +90,12 @@ impl Server {
         assert_eq!(output.close, None, "a phone broke the protocol");
         let mut frames: Vec<(usize, Vec<u8>)> = output.send.into_iter().map(|bytes| (phone, bytes)).collect();
         for message in output.deliver {
-            if let PeerMessage::Sync { document, data, is_request } = message {
-                frames.extend(self.sync(phone, document, &data, is_request));
+            match message {
+                PeerMessage::Sync { document, data, is_request } => {
+                    frames.extend(self.sync(phone, document, &data, is_request));
+                }
+                PeerMessage::Token { token } => self.tokens.push((phone, token.reveal().to_owned())),
+                _ => {}
             }
         }
         frames

@@ -53,7 +53,14 @@ pub struct EnrolView {
 
 /// The address that a request came from, behind proxies that the configuration trusts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CallerAddress(Option<IpAddr>);
+pub(crate) struct CallerAddress(pub(crate) Option<IpAddr>);
+
+impl CallerAddress {
+    /// The address, if the request came over a network.
+    pub(crate) const fn known(self) -> Option<IpAddr> {
+        self.0
+    }
+}
 
 impl FromRequestParts<AppState> for CallerAddress {
     type Rejection = std::convert::Infallible;

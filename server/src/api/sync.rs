@@ -6,9 +6,10 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::enrol::CallerAddress;
 use crate::app::{App, AppState};
 use crate::auth::extract::SyncCaller;
-use crate::error::{ApiError, ErrorBody, ErrorCode};
+use crate::error::{ApiError, ErrorBody, ErrorCode, RETRY_AFTER_MS, jittered};
 use crate::hub::Principal;
 use crate::serve::Peer;
 use crate::sync_socket::{self, NotAWebSocket, Renewal, Upgrade};
@@ -27,10 +28,14 @@ pub(crate) const PATH: &str = "/sync";
 pub(crate) async fn sync(
     State(app): State<AppState>,
     SyncCaller(device): SyncCaller,
-    peer: Option<Extension<Peer>>,
+    (peer, address): (Option<Extension<Peer>>, CallerAddress),
     upgrade: Result<Upgrade, NotAWebSocket>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|_| ErrorCode::NotAWebSocket)?;
+    if let (Some(Extension(peer)), Some(address)) = (&peer, address.known()) {
+        let full = |_| ApiError::from(ErrorCode::TooManyConnections).retry_after_ms(jittered(RETRY_AFTER_MS));
+        peer.standing.stay(address).map_err(full)?;
+    }
     let principal = Principal {
         device: device.id,
         event: device.event,

@@ -77,13 +77,17 @@ impl FromRequestParts<AppState> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let token = bearer_token(parts)?.ok_or(ErrorCode::TokenMissing)?;
         let caller = Self::from_token(app, token).await?;
-        let public = parts.extensions.get::<Peer>().is_some_and(|peer| peer.audience == Audience::Public);
+        let peer = parts.extensions.get::<Peer>();
+        let public = peer.is_some_and(|peer| peer.audience == Audience::Public);
         match caller {
             // Whoever got hold of one elsewhere can do nothing with it from the network.
             Self::Operator if public => {
                 Err(ApiError::new(ErrorCode::Forbidden, "the operator asks at http.admin_listen, not here"))
             }
-            caller => Ok(caller),
+            caller => {
+                proved(parts);
+                Ok(caller)
+            }
         }
     }
 }
@@ -101,9 +105,19 @@ impl FromRequestParts<AppState> for SyncCaller {
             None => query_token(parts).ok_or(ErrorCode::TokenMissing)?,
         };
         match Caller::from_token(app, token).await? {
-            Caller::Device(device) => Ok(Self(device)),
+            Caller::Device(device) => {
+                proved(parts);
+                Ok(Self(device))
+            }
             Caller::Operator => Err(ApiError::new(ErrorCode::Forbidden, "only devices sync: enrol one")),
         }
+    }
+}
+
+/// The connection has shown a valid token: it is no guest any more.
+fn proved(parts: &Parts) {
+    if let Some(peer) = parts.extensions.get::<Peer>() {
+        peer.standing.proved();
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Action {
     ExportPeople,
     /// List, enrol and revoke devices.
     ManageDevices,
+    /// List, invite and remove accounts.
+    ManageAccounts,
     /// Read how many are in and how many rooms are ready.
     ReadCounts,
 }
@@ -31,13 +33,14 @@ pub enum Action {
 #[must_use]
 pub const fn allows(role: RoleKind, action: Action) -> bool {
     use Action::{
-        BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageDevices, ReadCounts, SeeEvent,
+        BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts, ManageDevices,
+        ReadCounts, SeeEvent,
     };
     let [coordinator, finance, staff, presenter] = match action {
         CreateEvent | BackUp => [false, false, false, false],
         SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
         ReadCounts => [true, true, true, false],
-        Import | ExportPeople | ManageDevices => [true, false, false, false],
+        Import | ExportPeople | ManageAccounts | ManageDevices => [true, false, false, false],
     };
     match role {
         RoleKind::Coordinator => coordinator,

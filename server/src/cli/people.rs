@@ -84,7 +84,7 @@ pub(super) fn code(code: &Value, output: Output<'_>) -> Result<(), CliError> {
 }
 
 /// A link as a QR code of block characters.
-fn qr(link: &str, output: Output<'_>) -> Result<(), CliError> {
+pub(super) fn qr(link: &str, output: Output<'_>) -> Result<(), CliError> {
     use qrcode::render::unicode::Dense1x2;
     // A link too long for the largest code is still shown as text.
     let Ok(code) = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::L) else { return Ok(()) };

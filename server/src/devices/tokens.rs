@@ -3,7 +3,7 @@
 use muster_model::id::DeviceId;
 use muster_model::time::Timestamp;
 use rand::Rng;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Device, alerts, find_in};
 use crate::audit::{self, Action, Actor, Entry, Subject};
@@ -105,10 +105,10 @@ fn exchange_in(
     }
 }
 
-fn find(tx: &Transaction<'_>, token: &RefreshToken) -> Result<Option<Row>, StorageError> {
+fn find(conn: &Connection, token: &RefreshToken) -> Result<Option<Row>, StorageError> {
     let select = "SELECT device_id, expires_at, used_at, nonce_hash, successor_salt FROM refresh_tokens
                   WHERE token_hash = ?1";
-    let found = tx
+    let found = conn
         .prepare_cached(select)?
         .query_row([token.hash()], |row| {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
@@ -118,4 +118,14 @@ fn find(tx: &Transaction<'_>, token: &RefreshToken) -> Result<Option<Row>, Stora
     let bad = |_| StorageError::Value { table: "refresh_tokens", column: "device_id" };
     let expires_at = Timestamp::from_ms(expires_at);
     Ok(Some(Row { device: device.parse().map_err(bad)?, expires_at, used_at, nonce_hash, salt }))
+}
+
+/// Whose token this is, whatever has become of it; `None` if it is nobody's, or would have ended by itself.
+pub(crate) async fn owner(storage: &Storage, token: RefreshToken) -> Result<Option<Device>, StorageError> {
+    storage
+        .read(move |conn| match find(conn, &token)? {
+            Some(row) => find_in(conn, row.device),
+            None => Ok(None),
+        })
+        .await
 }

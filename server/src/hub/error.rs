@@ -67,6 +67,16 @@ pub enum Ending {
         /// When to come back, in milliseconds.
         retry_after_ms: u64,
     },
+    /// The device has sent or cost more than its share: come back when it has paid.
+    RateLimited {
+        /// When to come back, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// The device has as many connections as it may.
+    TooManyConnections {
+        /// When to come back, in milliseconds.
+        retry_after_ms: u64,
+    },
     /// The same peer of the same device connected again.
     Replaced,
     /// Nothing came back to our pings, or a write took too long.
@@ -95,6 +105,8 @@ impl Ending {
             Self::Protocol { code, .. } => code.as_str(),
             Self::Left => "peer_left",
             Self::Overload { .. } => "overload",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooManyConnections { .. } => "too_many_connections",
             Self::Replaced => "replaced",
             Self::Unresponsive => "unresponsive",
             Self::TokenExpired => "token_expired",
@@ -116,6 +128,8 @@ impl Ending {
             Self::Protocol { .. }
             | Self::Left
             | Self::Overload { .. }
+            | Self::RateLimited { .. }
+            | Self::TooManyConnections { .. }
             | Self::Replaced
             | Self::Unresponsive
             | Self::ShuttingDown => None,
@@ -131,6 +145,7 @@ impl Ending {
             Self::Protocol { code: ProtocolCode::FrameText, .. } => 1003,
             Self::Protocol { code: ProtocolCode::FrameTooLarge, .. } => 1009,
             Self::Protocol { .. } | Self::TokenExpired | Self::TokenInvalid | Self::Revoked | Self::RoleChanged => 1008,
+            Self::RateLimited { .. } | Self::TooManyConnections { .. } => 1013,
             Self::Overload { .. } | Self::Replaced | Self::Unresponsive => 1013,
         }
     }
@@ -139,7 +154,11 @@ impl Ending {
     #[must_use]
     pub fn close_reason(&self) -> String {
         match self {
-            Self::Overload { retry_after_ms } => format!("{}; retry_after_ms={retry_after_ms}", self.code()),
+            Self::Overload { retry_after_ms }
+            | Self::RateLimited { retry_after_ms }
+            | Self::TooManyConnections { retry_after_ms } => {
+                format!("{}; retry_after_ms={retry_after_ms}", self.code())
+            }
             _ => self.code().to_owned(),
         }
     }

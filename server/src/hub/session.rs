@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use muster_model::access::Access;
 use muster_model::document::{DocId, DocRef};
@@ -85,6 +86,17 @@ impl Session {
     pub(crate) fn count_frame(&self, bytes: usize) {
         self.shared.counters.frames_in.add(1);
         self.shared.counters.bytes_in.add(bytes);
+        self.link.share.came(bytes);
+    }
+
+    /// Waits for as long as the device has taken more than its share.
+    pub(crate) async fn pace(&self) -> Result<(), Ending> {
+        let wait = self.link.share.wait().inspect_err(|_| self.shared.counters.sent_away.add(1))?;
+        if wait > Duration::ZERO {
+            self.shared.counters.slowed.add(1);
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
     }
 
     /// Waits until the event has more documents than before.

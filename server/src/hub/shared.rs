@@ -15,6 +15,7 @@ use super::catalog::Catalog;
 use super::link::{InboundBudget, Link, OutboundBudget, Outbox};
 use super::registry::{Lease, Registry};
 use super::stats::Counters;
+use super::usage::Usages;
 use super::{Ending, HubConfig, HubError, Principal, Surroundings};
 use crate::storage::DocumentStore;
 
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) registry: Registry,
     pub(super) inbound: InboundBudget,
     pub(super) outbound: OutboundBudget,
+    usages: Arc<Usages>,
     /// Our id on every connection.
     pub(super) peer_id: PeerId,
     /// What we store to, the same for ever.
@@ -76,6 +78,7 @@ impl Shared {
             device: device.parse().map_err(|_| damaged)?,
             inbound: InboundBudget::new(config.inbound_bytes),
             outbound: OutboundBudget::new(config.outbound_bytes),
+            usages: Usages::new(&config.devices),
             store,
             config,
             surroundings,
@@ -157,9 +160,10 @@ impl Shared {
         if self.is_stopping() {
             return Err(Ending::ShuttingDown);
         }
+        let share = self.usages.enter(&principal).inspect_err(|_| self.counters.sent_away.add(1))?;
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let (link, outbox) =
-            Link::new(id, principal, peer, &self.config, (Arc::clone(&self.counters), self.outbound.clone()));
+            Link::new(id, principal, peer, &self.config, (Arc::clone(&self.counters), self.outbound.clone(), share));
         let before = lock(&self.links).insert(key(&link), Arc::clone(&link));
         // Revoking, and changing a role, look at the links after they noted the device, so one of the two sees the other.
         if lock(&self.revoked).contains(&principal.device) {

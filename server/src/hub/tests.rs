@@ -5,6 +5,7 @@ mod durability;
 mod failures;
 mod limits;
 mod measure;
+mod shares;
 mod sharing;
 
 use std::path::Path;

@@ -19,6 +19,7 @@ async fn what_only_the_operator_may_do_is_not_on_the_public_listener() {
         (Method::GET, "/metrics", "not_found", "there"),
         (Method::POST, "/api/v1/events", "method_not_allowed", "bad_field"),
         (Method::POST, "/api/v1/backups", "not_found", "bad_field"),
+        (Method::GET, "/api/v1/keys", "not_found", "there"),
         (Method::GET, "/api/v1/audit", "not_found", "there"),
         (Method::GET, "/api/v1/audit/verification", "not_found", "there"),
         (Method::GET, "/api/v1/events", "forbidden", "there"),

@@ -14,7 +14,10 @@ const OPEN: &[&str] = &[
     "/.well-known/jwks.json",
     "/api/v1/openapi.json",
     "/api/v1/devices/enrol",
+    "/api/v1/devices/hand-over",
     "/api/v1/devices/refresh",
+    "/api/v1/invitations/accept",
+    "/api/v1/login",
 ];
 
 #[test]
@@ -46,6 +49,7 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
         seen += 1;
         let filled = path
             .replace("{event_id}", "7d444840-9dc0-41d1-b245-5ffdce74fad2")
+            .replace("{account_id}", "0123456789abcdef")
             .replace("{device_id}", "0123456789abcdef")
             .replace("{format}", "schedule-xml");
         let method: Method = method.to_uppercase().parse().unwrap();
@@ -59,6 +63,6 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
             assert_eq!(answer.code(), "token_missing", "{method} {path}");
         }
     }
-    assert_eq!(seen, 28);
+    assert_eq!(seen, 35);
     app.stop().await;
 }

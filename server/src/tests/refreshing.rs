@@ -198,3 +198,42 @@ async fn leases_are_set_by_role_and_heard_of_with_the_next_token() {
     assert_eq!(app.put(&staff.token, &path, &json!({"lease_ms": {}})).await.code(), "forbidden");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_revoked_device_hands_over_into_the_quarantine_and_nothing_else() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let (staff, other) = (app.staff(event).await, app.staff(event).await);
+    let path = "/api/v1/devices/hand-over";
+    let body = |token: &str, document: &str, change: &str| json!({"refresh_token": token, "changes": [{"document": document, "change": change}]});
+    app.delete(&app.operator(), &format!("/api/v1/events/{event}/devices/{}", staff.id)).await;
+    for _ in 0..2 {
+        let answer = app.post("", path, &body(&staff.refresh, "checkins/00", "hW9Kgw==")).await;
+        assert_eq!(answer.json()["kept"], 1);
+    }
+    // A device that is not revoked has got another role, or so it says: its changes are set aside all the same.
+    assert_eq!(app.post("", path, &body(&other.refresh, "rooms", "AAAA")).await.json()["kept"], 1);
+    let database = rusqlite::Connection::open(app.dir.path().join(DATABASE_FILE)).unwrap();
+    let mut statement = database.prepare("SELECT device_id, code, hex(bytes) FROM quarantine ORDER BY id").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    let found: Vec<(String, String, String)> = rows.map(Result::unwrap).collect();
+    let row = |id: &str, code: &str, hex: &str| (id.to_owned(), code.to_owned(), hex.to_owned());
+    assert_eq!(found, [row(&staff.id, "device_revoked", "856F4A83"), row(&other.id, "role_changed", "000000")]);
+
+    for (wrong, code) in [
+        (body("mrt_x", "rooms", "AAAA"), "refresh_token_unknown"),
+        (body(&staff.token, "rooms", "AAAA"), "refresh_token_unknown"),
+        (body(&staff.refresh, "no document", "AAAA"), "bad_field"),
+        (body(&staff.refresh, "rooms", "not base 64!"), "bad_field"),
+        (
+            json!({"refresh_token": staff.refresh, "changes": vec![json!({"document": "rooms", "change": ""}); 501]}),
+            "bad_field",
+        ),
+        (body(&staff.refresh, "rooms", &"A".repeat(1 << 20)), "body_too_large"),
+    ] {
+        assert_eq!(app.post("", path, &wrong).await.code(), code);
+    }
+    let large = body(&staff.refresh, "rooms", &"A".repeat(200_000));
+    assert!(app.post("", path, &large).await.status.is_success(), "more than other requests may hold");
+    app.stop().await;
+}

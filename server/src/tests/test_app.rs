@@ -121,7 +121,8 @@ impl TestApp {
 
     /// A request at the listener that it belongs to.
     pub(super) fn request(&self, method: Method, token: &str, path: &str) -> reqwest::RequestBuilder {
-        let administration = ["/metrics", "/api/v1/backups", "/api/v1/audit"].iter().any(|one| path.starts_with(one));
+        let administration =
+            ["/metrics", "/api/v1/backups", "/api/v1/audit", "/api/v1/keys"].iter().any(|one| path.starts_with(one));
         let creation = method == Method::POST && path == "/api/v1/events";
         let admin = administration || creation || is_operators(token);
         let address = if admin { self.admin } else { self.address };
