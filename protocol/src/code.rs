@@ -115,6 +115,8 @@ codes! {
     Overload => "overload", Transient, "too much at once; reconnect after the hint";
     /// A second connection took this peer's place.
     Replaced => "replaced", Transient, "the same peer connected again; this connection is closed";
+    /// The document was begun anew under another id, to forget what it held.
+    DocumentReplaced => "document_replaced", Transient, "the document was begun anew under another id; the document `event` says which";
 }
 
 impl fmt::Display for ProtocolCode {

@@ -42,6 +42,8 @@ pub(super) enum Job {
     Greet(LinkId, DocRef),
     /// Replace a document's chunks by one.
     Compact(DocRef),
+    /// Write over what was dropped.
+    Purge,
 }
 
 impl Engine {
@@ -79,6 +81,7 @@ impl Engine {
             }
         }
         self.plan_compaction(cx)?;
+        self.plan_purge(cx)?;
         self.jobs_known = true;
         Ok(())
     }
@@ -111,6 +114,10 @@ impl Engine {
             Job::Recount(checkpoint) => self.recount_piece(cx, checkpoint),
             Job::Greet(link, doc) => self.greet(cx, link, doc),
             Job::Compact(doc) => self.compact(cx, doc),
+            Job::Purge => {
+                self.purge(cx);
+                Ok(())
+            }
         };
         match done {
             // One document that cannot be used must not keep the others from being worked on.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use automerge::Automerge;
 use muster_model::checkpoint::Checkpoint;
 use muster_model::document::{DocKind, DocRef};
+use muster_model::epoch::Epochs;
 use muster_model::event::{Event, OnlyKey};
 use muster_model::id::{CheckpointId, PresenterId, RoomId, SessionId, TemplateId, TrackId};
 use muster_model::program::{PresenterProfile, Room, Session, Track};
@@ -26,6 +27,7 @@ pub(crate) type ChangedKeys = BTreeSet<(String, String)>;
 pub(crate) struct EventView {
     pub(crate) event: Event,
     pub(crate) checkpoints: BTreeMap<CheckpointId, Checkpoint>,
+    pub(crate) epochs: Epochs,
 }
 
 /// The document `program`.
@@ -70,13 +72,14 @@ fn refresh<T: Record>(
 impl EventView {
     fn read(doc: &Automerge) -> Result<Self, RecordError> {
         let event = all::<Event>(doc)?.into_values().next().unwrap_or_default();
-        Ok(Self { event, checkpoints: all(doc)? })
+        Ok(Self { event, checkpoints: all(doc)?, epochs: Epochs::read(doc)? })
     }
 
     fn refresh(&mut self, doc: &Automerge, keys: &ChangedKeys) -> Result<(), RecordError> {
         let mut event = BTreeMap::from([(OnlyKey, std::mem::take(&mut self.event))]);
         refresh(doc, keys, &mut event)?;
         self.event = event.into_values().next().unwrap_or_default();
+        self.epochs = Epochs::read(doc)?;
         refresh(doc, keys, &mut self.checkpoints)
     }
 }
