@@ -56,6 +56,15 @@ impl EpochBook {
         self.wanted.of(doc).max(self.here(doc))
     }
 
+    /// The document that is spoken of: the new one, if one is coming.
+    pub(super) fn spoken_doc<'a>(
+        &'a self,
+        docs: &'a BTreeMap<DocRef, Automerge>,
+        doc: &DocRef,
+    ) -> Option<&'a Automerge> {
+        if self.is_coming(doc) { self.coming.get(doc) } else { docs.get(doc) }
+    }
+
     /// Whether a later epoch is current than is here.
     pub(super) fn is_coming(&self, doc: &DocRef) -> bool {
         self.wanted.of(doc) > self.here(doc)
@@ -115,11 +124,6 @@ impl Engine {
         for (_, link) in self.links.iter_mut().filter(|(id, _)| on.is_none_or(|on| on == **id)) {
             link.docs.remove(doc);
         }
-    }
-
-    /// The document that is spoken of: the new one, if one is coming.
-    pub(super) fn spoken_doc(&self, doc: &DocRef) -> Option<&Automerge> {
-        if self.epochs.is_coming(doc) { self.epochs.coming.get(doc) } else { self.docs.get(doc) }
     }
 
     /// Makes room for a document that is coming, if it is.

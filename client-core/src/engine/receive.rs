@@ -366,19 +366,14 @@ impl Engine {
         let Ok(event) = self.event_id(cx) else { return };
         for doc in std::mem::take(&mut cx.speak) {
             let wire = self.spoken_id(event, &doc);
-            let mut links = std::mem::take(&mut self.links);
-            let Some(am) = self.spoken_doc(&doc) else {
-                self.links = links;
-                continue;
-            };
-            for (id, link) in &mut links {
+            let Some(am) = self.epochs.spoken_doc(&self.docs, &doc) else { continue };
+            for (id, link) in &mut self.links {
                 let Some(sync) = link.docs.get_mut(&doc) else { continue };
                 let Some(outgoing) = sync.generate(am) else { continue };
                 cx.touched.links.insert(*id);
                 let frame = link.connection.sync_frame(wire, outgoing);
                 cx.effects.extend(frame.map(|bytes| Effect::Send { link: *id, bytes }));
             }
-            self.links = links;
         }
     }
 }
