@@ -6,6 +6,7 @@ pub mod counts;
 pub mod devices;
 pub mod documents;
 pub mod enrol;
+pub mod erasure;
 pub mod events;
 pub mod exports;
 pub mod health;

@@ -9,10 +9,12 @@ use clap::{Args, Parser, Subcommand};
 
 mod audit;
 mod commands;
+mod erasure;
 mod logging;
 mod options;
 mod output;
 mod people;
+mod restore;
 mod transport;
 
 use crate::auth::keys::KeyError;
@@ -20,6 +22,7 @@ use crate::auth::token::MintError;
 use crate::config::{ConfigError, Flag, Loaded, load};
 use crate::data_dir::DataDirError;
 use crate::error::ErrorBody;
+use crate::restore::RestoreError;
 use crate::run::{self, RunError};
 
 /// Muster: meetings and conferences that go on when the network does not.
@@ -69,6 +72,9 @@ enum Command {
     /// Enrol, list and revoke devices
     #[command(subcommand)]
     Device(commands::DeviceCommand),
+    /// Erase attendees
+    #[command(subcommand)]
+    Attendee(erasure::AttendeeCommand),
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -76,6 +82,16 @@ enum Command {
     Backup {
         /// A folder that does not exist yet; `muster serve --data` can run on it
         target: PathBuf,
+    },
+    /// List the copies that were made, and how many erasures each does not know of
+    Backups,
+    /// Put a backup into an empty data directory, or only look whether it is complete and readable
+    Restore {
+        /// The backup's folder
+        backup: PathBuf,
+        /// Look at the backup, and restore nothing
+        #[arg(long)]
+        check: bool,
     },
 }
 
@@ -112,6 +128,12 @@ pub enum CliError {
     /// The answer is not one of this version's server.
     #[error("the server's answer cannot be understood: is it another version of muster?")]
     Answer,
+    /// The backup cannot be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The backup was looked at and is not sound.
+    #[error("the backup is not sound: see what is wrong with it above")]
+    BackupUnsound,
     /// The audit log is not what was recorded.
     #[error("the audit log is not what was recorded: see what is wrong with it above")]
     AuditUnsound,
@@ -156,6 +178,11 @@ pub(crate) async fn run_with(
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
+        Command::Attendee(command) => erasure::attendee(command, loaded.config, common.json, output).await,
+        Command::Backups => erasure::backups(loaded.config, common.json, output).await,
+        Command::Restore { backup, check } => {
+            restore::restore(&backup, check, &loaded.config, common.json, output).await
+        }
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }
 }

@@ -137,6 +137,8 @@ codes! {
     ImportIncomplete => "import_incomplete", UNPROCESSABLE_ENTITY, NeedsUser, "the file is not complete";
     /// The event would hold more than it can.
     ImportEventFull => "import_event_full", UNPROCESSABLE_ENTITY, NeedsUser, "the event would hold more attendees than it can";
+    /// The event has no such attendee.
+    AttendeeNotFound => "attendee_not_found", NOT_FOUND, Permanent, "the event has no such attendee";
     /// The export could not be made.
     ExportFailed => "export_failed", INTERNAL_SERVER_ERROR, Transient, "the export could not be made: try again";
     /// The folder for the backup cannot be used.

@@ -14,7 +14,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
+use crate::api::{
+    audit, backups, counts, devices, documents, enrol, erasure, events, exports, health, imports, openapi, sync,
+};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 
@@ -38,7 +40,9 @@ fn transfers() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(imports::import))
         .routes(routes!(exports::export))
-        .routes(routes!(backups::create))
+        .routes(routes!(erasure::erase))
+        .routes(routes!(erasure::get_retention, erasure::set_retention))
+        .routes(routes!(backups::create, backups::list))
         .routes(routes!(audit::read))
         .routes(routes!(audit::verify))
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -10,6 +11,7 @@ use crate::app::{App, AppState, OpenError};
 use crate::audit;
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::erasure::retention;
 use crate::router::router;
 use crate::serve::serve;
 
@@ -97,7 +99,13 @@ pub async fn launch(
         stop.send_replace(true);
     };
     // Requests under way still need the hub; it ends the sync connections when they are done.
+    let retaining = tokio::spawn({
+        let app = Arc::clone(&opened.app);
+        async move { retention::run(&app).await }
+    });
     tokio::join!(serve(listener, routes, &opened.app.config.http, stopping), stopper);
+    opened.app.hub.shutdown().await;
+    drop(retaining.await);
     opened.close().await;
     Ok(())
 }

@@ -3,9 +3,11 @@
 mod audit;
 mod cli;
 mod devices;
+mod erasure;
 mod events;
 mod limits;
 mod openapi;
+mod restore;
 mod roles;
 mod stopping;
 mod test_app;

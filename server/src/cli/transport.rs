@@ -53,6 +53,10 @@ impl Call {
         Self { method: Method::POST, media_type, body: body.to_string().into(), ..Self::get(path) }
     }
 
+    pub(super) fn put(path: impl Into<String>, body: &Value) -> Self {
+        Self { method: Method::PUT, ..Self::post(path, body) }
+    }
+
     pub(super) fn upload(path: impl Into<String>, file: Vec<u8>) -> Self {
         let media_type = Some("application/octet-stream");
         Self { method: Method::POST, media_type, body: file.into(), ..Self::get(path) }

@@ -21,6 +21,10 @@ const TABLE: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/api/v1/events/{event}/exports/attendees-csv", [200, 200, 403, 403]),
     ("GET", "/api/v1/events/{event}/exports/checkins-csv", [200, 200, 403, 403]),
     ("POST", "/api/v1/backups", [422, 403, 403, 403]),
+    ("GET", "/api/v1/backups", [200, 403, 403, 403]),
+    ("DELETE", "/api/v1/events/{event}/attendees/0000000000000000", [404, 404, 403, 403]),
+    ("GET", "/api/v1/events/{event}/retention", [200, 200, 403, 403]),
+    ("PUT", "/api/v1/events/{event}/retention", [422, 422, 403, 403]),
 ];
 
 #[tokio::test]
@@ -42,6 +46,7 @@ async fn every_role_may_do_what_the_table_says() {
         for (token, wanted) in tokens.iter().zip(wanted) {
             let answer = match *method {
                 "GET" => app.get(token, &path).await,
+                "PUT" => app.put(token, &path, &json!({"days": 40_000})).await,
                 "DELETE" => app.delete(token, &path).await,
                 "IMPORT" => app.upload(token, &path, SCHEDULE).await,
                 _ => app.post(token, &path, &refused(&path)).await,

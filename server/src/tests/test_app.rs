@@ -123,6 +123,10 @@ impl TestApp {
         Answer::of(self.request(Method::POST, token, path).json(body).send().await.unwrap()).await
     }
 
+    pub(super) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PUT, token, path).json(body).send().await.unwrap()).await
+    }
+
     pub(super) async fn upload(&self, token: &str, path: &str, body: impl Into<Vec<u8>>) -> Answer {
         Answer::of(self.request(Method::POST, token, path).body(body.into()).send().await.unwrap()).await
     }
