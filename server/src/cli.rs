@@ -92,6 +92,9 @@ enum Command {
         /// Look at the backup, and restore nothing
         #[arg(long)]
         check: bool,
+        /// What `muster audit export` wrote since: erasures that the backup does not know of are made again
+        #[arg(long, value_name = "FILE", conflicts_with = "check")]
+        erased: Option<PathBuf>,
     },
 }
 
@@ -134,6 +137,12 @@ pub enum CliError {
     /// The backup was looked at and is not sound.
     #[error("the backup is not sound: see what is wrong with it above")]
     BackupUnsound,
+    /// What should say who was erased does not.
+    #[error("{} has a line that is no entry of an audit log: write it with `muster audit export`", path.display())]
+    NoLog {
+        /// The file.
+        path: PathBuf,
+    },
     /// The audit log is not what was recorded.
     #[error("the audit log is not what was recorded: see what is wrong with it above")]
     AuditUnsound,
@@ -180,8 +189,9 @@ pub(crate) async fn run_with(
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
         Command::Attendee(command) => erasure::attendee(command, loaded.config, common.json, output).await,
         Command::Backups => erasure::backups(loaded.config, common.json, output).await,
-        Command::Restore { backup, check } => {
-            restore::restore(&backup, check, &loaded.config, common.json, output).await
+        Command::Restore { backup, check: true, .. } => restore::check(&backup, common.json, output),
+        Command::Restore { backup, erased, .. } => {
+            restore::restore(&backup, erased.as_deref(), loaded.config, (common.json, output)).await
         }
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }

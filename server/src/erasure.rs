@@ -5,7 +5,7 @@
 //! What phones have to know, which epochs are current and who was erased, is said in the event's own document afterwards; if
 //! the server dies in between, its next start does it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use automerge::Automerge;
@@ -29,6 +29,9 @@ use crate::hub::Taken;
 use crate::storage::sqlite_documents::{epochs, replace};
 use crate::storage::{DocumentWrite, Storage, StorageError};
 use search::Search;
+
+/// The name of the detail in an audit entry that says in which epoch a document was begun: `begun=roster/00:1`.
+pub(crate) const BEGUN: &str = "begun";
 
 /// What erasing did.
 #[derive(Debug)]
@@ -67,37 +70,94 @@ pub async fn attendee(app: &AppState, actor: Actor, event: EventId, id: Attendee
             return Err(ErrorCode::AttendeeNotFound.into());
         }
         let Search { documents, erasure, named_in, .. } = search;
-        let entry = Entry::new(clock::now(), actor, Action::AttendeeErased).event(event).subject(Subject::Attendee(id));
-        let (documents, discarded) = erase(&app, event, Whom::One(id), (documents, erasure), entry).await?;
-        finish(&app, event, Erased { documents, discarded, named_in, backups: Vec::new(), files_clean: false }).await
+        let documents = documents.into_iter().map(|document| (document, 0)).collect();
+        let begun = erase(&app, (event, Whom::One(id)), actor, (documents, erasure)).await?;
+        finish(&app, event, (begun, named_in)).await
     });
     erasing.await.map_err(|_| ErrorCode::Internal)?
+}
+
+/// An erasure that the audit log of another copy of this database tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// In which event.
+    pub event: EventId,
+    /// Whom; `None`: everybody.
+    pub attendee: Option<AttendeeId>,
+    /// The documents that were begun anew, and the epochs in which phones have them.
+    pub begun: BTreeMap<DocRef, u32>,
+}
+
+/// Makes an erasure again that this database does not know of, since it was restored from a backup: the documents come into
+/// the epochs in which phones have them, so that they meet. Says whether there was something to do.
+///
+/// # Errors
+/// `event_not_found`, or why it could not be done; then nothing was.
+pub async fn again(app: &App, told: &Told) -> Result<bool, ApiError> {
+    let Told { event, attendee, begun } = told;
+    let event = *event;
+    let _no_imports = app.imports.exclusive(event).await;
+    let known = current(&app.storage, event).await?;
+    let mut documents: BTreeMap<DocRef, u32> = begun.iter().map(|(document, epoch)| (*document, *epoch)).collect();
+    documents.retain(|document, epoch| epoch::is_replaceable(document.kind) && known.of(document) < *epoch);
+    if documents.is_empty() {
+        return Ok(false);
+    }
+    let (whom, erasure, named_in) = match attendee {
+        Some(id) => {
+            let search = Search::of(&app.documents, event, *id).await?;
+            for document in search.documents {
+                documents.entry(document).or_insert(0);
+            }
+            (Whom::One(*id), search.erasure, search.named_in)
+        }
+        None => {
+            let erasure = Erasure::everybody();
+            for document in of_people(app, event).await? {
+                documents.entry(document).or_insert(0);
+            }
+            (Whom::Everybody, erasure, Vec::new())
+        }
+    };
+    let begun = erase(app, (event, whom), Actor::Operator, (documents, erasure)).await?;
+    finish(app, event, (begun, named_in)).await?;
+    Ok(true)
+}
+
+/// The documents that name people, and those that hold what was written about them.
+async fn of_people(app: &App, event: EventId) -> Result<Vec<DocRef>, ApiError> {
+    let mut documents = app.documents.list(event).await?;
+    documents.retain(|document| {
+        let holds_people = matches!(document.kind, DocKind::Roster | DocKind::Contacts | DocKind::Presenter);
+        holds_people || document.kind.collections().contains(&"facts")
+    });
+    Ok(documents)
 }
 
 /// Erases all personal data of an event: what attendees and presenters gave, and what was written about them. The
 /// programme, which is published, stays, and so does what counts.
 async fn everybody(app: &App, event: EventId) -> Result<Erased, ApiError> {
     let _no_imports = app.imports.exclusive(event).await;
-    let mut documents = app.documents.list(event).await?;
-    documents.retain(|document| {
-        let holds_people = matches!(document.kind, DocKind::Roster | DocKind::Contacts | DocKind::Presenter);
-        holds_people || document.kind.collections().contains(&"facts")
-    });
-    let entry = Entry::new(clock::now(), Actor::Server, Action::EventErased).event(event);
-    let (documents, discarded) = erase(app, event, Whom::Everybody, (documents, Erasure::everybody()), entry).await?;
-    let done = Erased { documents, discarded, named_in: Vec::new(), backups: Vec::new(), files_clean: false };
-    finish(app, event, done).await
+    let documents = of_people(app, event).await?.into_iter().map(|document| (document, 0)).collect();
+    let begun = erase(app, (event, Whom::Everybody), Actor::Server, (documents, Erasure::everybody())).await?;
+    finish(app, event, (begun, Vec::new())).await
 }
 
-/// Begins the documents anew and removes what else there is, in one transaction.
+/// What became of documents and of refused changes.
+struct Begun {
+    documents: Vec<DocRef>,
+    discarded: u64,
+}
+
+/// Begins the documents anew and removes what else there is, in one transaction. The audit entry names the epochs: whoever
+/// restores an older copy needs them.
 async fn erase(
     app: &App,
-    event: EventId,
-    whom: Whom,
-    (documents, erasure): (Vec<DocRef>, Erasure),
-    entry: Entry,
-) -> Result<(Vec<DocRef>, u64), ApiError> {
-    let names = documents.clone();
+    (event, whom): (EventId, Whom),
+    actor: Actor,
+    (documents, erasure): (BTreeMap<DocRef, u32>, Erasure),
+) -> Result<Begun, ApiError> {
+    let names = documents.keys().copied().collect();
     let swap = async move |taken: Vec<Taken>| {
         let at = clock::now();
         let struck = erasure.clone();
@@ -105,19 +165,26 @@ async fn erase(
             taken.into_iter().map(|taken| begin(event, taken, &struck, at)).collect::<Result<Vec<_>, _>>()
         });
         let writes = making.await.map_err(|_| ErrorCode::Internal)??;
-        let number = writes.len();
         let swap = move |tx: &Transaction<'_>| {
             for write in &writes {
                 replace(tx, write)?;
             }
             let discarded = forget(tx, event, whom, &erasure, at)?;
-            audit::append(tx, &entry.detail("documents", number).detail("discarded", discarded))?;
+            let entry = match whom {
+                Whom::One(id) => Entry::new(at, actor, Action::AttendeeErased).subject(Subject::Attendee(id)),
+                Whom::Everybody => Entry::new(at, actor, Action::EventErased),
+            };
+            let entry = entry.event(event).detail("discarded", discarded);
+            let begun = |entry: Entry, write: &DocumentWrite| {
+                entry.detail(BEGUN, format!("{}:{}", write.document, write.epoch))
+            };
+            audit::append(tx, &writes.iter().fold(entry, begun))?;
             Ok(discarded)
         };
         Ok::<u64, ApiError>(app.storage.write(swap).await?)
     };
     let discarded = app.hub.replace(event, documents, swap).await?;
-    Ok((names, discarded))
+    Ok(Begun { documents: names, discarded })
 }
 
 fn begin(event: EventId, taken: Taken, erasure: &Erasure, at: Timestamp) -> Result<DocumentWrite, ApiError> {
@@ -149,7 +216,9 @@ fn forget(
             quarantine::discard(tx, event, |texts| texts.names(&id.to_string()) || texts.is_named(erasure))
         }
         Whom::Everybody => {
-            tx.execute("UPDATE retention SET erased_at = ?2 WHERE event_id = ?1", params![event_text, at.ms()])?;
+            let upsert = "INSERT INTO retention (event_id, erased_at) VALUES (?1, ?2)
+                          ON CONFLICT DO UPDATE SET erased_at = excluded.erased_at";
+            tx.execute(upsert, params![event_text, at.ms()])?;
             tx.execute("DELETE FROM import_bases WHERE event_id = ?1", [&event_text])?;
             quarantine::discard(tx, event, |_| true)
         }
@@ -157,7 +226,11 @@ fn forget(
 }
 
 /// Tells the phones, cleans the files, and looks which copies hold what is gone.
-async fn finish(app: &App, event: EventId, done: Erased) -> Result<Erased, ApiError> {
+async fn finish(
+    app: &App,
+    event: EventId,
+    (Begun { documents, discarded }, named_in): (Begun, Vec<DocRef>),
+) -> Result<Erased, ApiError> {
     announce(app, event).await?;
     let files_clean = match app.storage.purge().await {
         Ok(()) => true,
@@ -168,8 +241,8 @@ async fn finish(app: &App, event: EventId, done: Erased) -> Result<Erased, ApiEr
         Err(error) => return Err(error.into()),
     };
     let backups = backup::copies(&app.storage).await?.into_iter().filter(Copy::is_there).collect();
-    tracing::info!(%event, documents = done.documents.len(), discarded = done.discarded, files_clean, "people were erased");
-    Ok(Erased { backups, files_clean, ..done })
+    tracing::info!(%event, documents = documents.len(), discarded, files_clean, "people were erased");
+    Ok(Erased { documents, discarded, named_in, backups, files_clean })
 }
 
 /// Says in the event's document which epochs are current and who was erased, as far as it does not say so yet.

@@ -27,6 +27,7 @@ mod stats;
 mod surroundings;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use automerge::transaction::Transaction;
@@ -126,7 +127,8 @@ impl Hub {
     }
 
     /// Takes documents from their tasks, so that `swap` can put a new epoch of each on the disk; from then on the new ones are
-    /// used, and connections hear that the old ones have ended. Meanwhile nobody can use them. If `swap` says no, they are
+    /// used, and connections hear that the old ones have ended. Each gets the next epoch, or the one that is said if that is later.
+    /// Meanwhile nobody can use them. If `swap` says no, they are
     /// as they were, and those who used them come back.
     ///
     /// # Errors
@@ -134,7 +136,7 @@ impl Hub {
     pub(crate) async fn replace<T, E>(
         &self,
         event: EventId,
-        documents: Vec<DocRef>,
+        documents: BTreeMap<DocRef, u32>,
         swap: impl AsyncFnOnce(Vec<Taken>) -> Result<T, E>,
     ) -> Result<T, E>
     where

@@ -185,10 +185,24 @@ fn count(conn: &Connection, select: &str) -> Result<u64, StorageError> {
 }
 
 /// Puts a sound backup into a data directory that is empty or not there: whole, or nothing of it. Its audit log says so.
+/// `finish` is done with the copy before it is put there, and says whether it is fit to be.
 ///
 /// # Errors
-/// If the backup is not sound, the data directory is not empty, or a file cannot be read or written.
-pub async fn restore(backup: &Path, data: &Path) -> Result<Checked, RestoreError> {
+/// If the backup is not sound, the data directory is not empty, a file cannot be read or written, or what `finish` said.
+pub async fn restore<T, E: From<RestoreError>>(
+    backup: &Path,
+    data: &Path,
+    finish: impl AsyncFnOnce(&Path) -> Result<T, E>,
+) -> Result<(Checked, T), E> {
+    let (found, draft) = prepare(backup, data).await?;
+    let done = finish(&draft).await?;
+    let failed = |source| RestoreError::File { path: data.to_owned(), source };
+    publish(&draft, data).map_err(failed)?;
+    Ok((found, done))
+}
+
+/// Checks the backup and copies it beside the data directory.
+async fn prepare(backup: &Path, data: &Path) -> Result<(Checked, PathBuf), RestoreError> {
     let looked = backup.to_owned();
     let checking = tokio::task::spawn_blocking(move || check(&looked)).await;
     let found = checking.unwrap_or(Err(StorageError::Panicked.into()))?;
@@ -217,8 +231,7 @@ pub async fn restore(backup: &Path, data: &Path) -> Result<Checked, RestoreError
     let storage = Storage::open(&draft.join(DATABASE_FILE))?;
     audit::record(&storage, Entry::new(clock::now(), Actor::Operator, Action::BackupRestored)).await?;
     storage.close().await;
-    publish(&draft, data).map_err(file(data))?;
-    Ok(found)
+    Ok((found, draft))
 }
 
 fn copy(backup: &Path, draft: &Path) -> io::Result<()> {

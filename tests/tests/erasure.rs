@@ -250,6 +250,58 @@ async fn phones_bring_back_what_a_restored_server_forgot() {
     assert_eq!(log["sound"], true);
 }
 
+/// The backup is older than an erasure: it is made again, and phones that followed the first meet the server there.
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_meet_a_server_that_was_restored_to_before_an_erasure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = stage(folder.path()).await;
+    let one = phone(&stage, folder.path(), "staff", "one").await;
+    let other = phone(&stage, folder.path(), "staff", "other").await;
+    let lost = phone(&stage, folder.path(), "staff", "lost").await;
+    let id = id_of(&one.client, NAME).await.to_string();
+    let mut shown = vec![scan(&one, 1).await, scan(&other, 2).await];
+    let all = [(&one, Role::Staff), (&other, Role::Staff), (&lost, Role::Staff)];
+    until(&one.client, "everybody agrees", || agree(&stage, &all)).await;
+    let copy = folder.path().join("copy");
+    stage.server.command(&["backup", &copy.to_string_lossy()]).await.unwrap();
+    stage.server.command(&["attendee", "erase", &stage.event.to_string(), &id]).await.unwrap();
+    for (phone, nth) in [(&one, 10), (&other, 11), (&lost, 12), (&one, 13)] {
+        shown.push(scan(phone, nth).await);
+    }
+    until(&one.client, "everybody agrees", || agree(&stage, &all)).await;
+    lost.network.cut();
+    let log = folder.path().join("audit.jsonl");
+    let data = stage.server.data().to_owned();
+    let muster_on_data = async |words: &[&str]| {
+        let output = tokio::process::Command::new(muster())
+            .args(["--data", &data.to_string_lossy()])
+            .args(words)
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    muster_on_data(&["audit", "export", "--output", &log.to_string_lossy()]).await;
+    stage.server.kill().await.unwrap();
+    std::fs::remove_dir_all(&data).unwrap();
+    muster_on_data(&["restore", &copy.to_string_lossy(), "--erased", &log.to_string_lossy()]).await;
+    assert!(!stands_in(&of_folder(&data), NAME));
+    stage.server.restart().await.unwrap();
+    shown.push(scan(&other, 20).await);
+    let back = || async {
+        let held = stage.replica().await.unwrap().facts().unwrap();
+        shown.iter().all(|fact| held.contains_key(fact))
+    };
+    until(&other.client, "everything is back", back).await;
+    let held = stage.replica().await.unwrap().facts().unwrap();
+    assert_eq!(held.len(), shown.len());
+    for phone in [&one, &other] {
+        let acknowledged = || async { phone.facts_here_only().await.unwrap() == 0 };
+        until(&phone.client, "it is acknowledged", acknowledged).await;
+        assert!(!knows(&phone.client, NAME).await && knows(&phone.client, &ticket(9)).await);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_holds_everything_that_was_answered_before_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! Documents begin a new epoch: taken from their tasks, put on the disk under another id, and used there from then on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use automerge::{ActorId, Automerge};
@@ -44,14 +45,15 @@ impl Drop for Hold {
 pub(super) async fn replace<T, E: From<HubError>>(
     shared: &Arc<Shared>,
     event: EventId,
-    documents: Vec<DocRef>,
+    documents: BTreeMap<DocRef, u32>,
     swap: impl AsyncFnOnce(Vec<Taken>) -> Result<T, E>,
 ) -> Result<T, E> {
     let mut leases = Vec::with_capacity(documents.len());
-    for document in &documents {
+    for document in documents.keys() {
         leases.push(shared.lease(event, *document)?);
     }
-    let mut hold = Hold { shared: Arc::clone(shared), event, documents, ended: Vec::new() };
+    let names = documents.keys().copied().collect();
+    let mut hold = Hold { shared: Arc::clone(shared), event, documents: names, ended: Vec::new() };
     shared.registry.hold(event, &hold.documents);
     let mut taken = Vec::with_capacity(leases.len());
     for lease in &leases {
@@ -60,7 +62,8 @@ pub(super) async fn replace<T, E: From<HubError>>(
         lease.mailbox.send(Message::HandOver(taker)).await.map_err(|_| lease.why())?;
         let doc = answer.await.map_err(|_| lease.why())?;
         hold.ended.push(Arc::clone(&handle));
-        let epoch = handle.epoch.checked_add(1).ok_or(HubError::Failed)?;
+        let next = handle.epoch.checked_add(1).ok_or(HubError::Failed)?;
+        let epoch = documents.get(&handle.document).map_or(next, |said| next.max(*said));
         let actor = shared.device.actor(shared.surroundings.session);
         taken.push(Taken { document: handle.document, epoch, doc, actor });
     }

@@ -24,6 +24,10 @@ async fn backed_up() -> (tempfile::TempDir, String) {
     (place, event.to_string())
 }
 
+async fn as_it_is(_: &Path) -> Result<(), RestoreError> {
+    Ok(())
+}
+
 fn damage(copy: &Path, sql: &str) {
     let database = rusqlite::Connection::open(copy.join(DATABASE_FILE)).unwrap();
     database.pragma_update(None, "foreign_keys", false).unwrap();
@@ -77,7 +81,7 @@ async fn what_is_wrong_with_a_backup_is_said_and_it_is_not_restored() {
         let found = restore::check(&copy).unwrap();
         assert!(!found.sound && found.faults.iter().any(|said| said.contains(fault)), "{sql}: {:?}", found.faults);
         let data = place.path().join("data");
-        let refused = restore::restore(&copy, &data).await.unwrap_err();
+        let refused = restore::restore(&copy, &data, as_it_is).await.unwrap_err();
         assert!(matches!(refused, RestoreError::Unsound { .. }), "{refused}");
         assert!(!data.exists());
         let check = muster(&data, &["restore", copy.to_str().unwrap(), "--check"]).await.unwrap_err();
@@ -96,7 +100,7 @@ async fn a_restore_that_was_killed_is_begun_again() {
     let data = place.path().join("data");
     fs::create_dir(place.path().join("data.restoring")).unwrap();
     fs::write(place.path().join("data.restoring").join(DATABASE_FILE), "half").unwrap();
-    restore::restore(&place.path().join("copy"), &data).await.unwrap();
+    restore::restore(&place.path().join("copy"), &data, as_it_is).await.unwrap();
     assert!(!place.path().join("data.restoring").exists());
     muster(&data, &["event", "list"]).await.unwrap();
 }
