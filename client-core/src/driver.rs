@@ -117,7 +117,7 @@ impl<S: Store> Driver<S> {
         question: impl FnOnce(&mut Engine, &mut Cx<'_>) -> Result<T, EngineError>,
     ) -> Result<T, CoreError> {
         let mut cx = Cx::new(&self.store, now, &mut *self.rng);
-        self.engine.read_book(&cx)?;
+        self.engine.read_book(&mut cx)?;
         Ok(question(&mut self.engine, &mut cx)?)
     }
 

@@ -5,7 +5,6 @@
 //! [driver](crate::driver::Driver) makes use of that when a commit fails.
 
 pub(crate) mod bookkeeping;
-pub(crate) mod code_form;
 mod commands;
 mod cx;
 mod docs;

@@ -4,14 +4,17 @@
 //! end, so that a frame with a thousand check-ins recounts each place once. What is settled depends only on what the
 //! documents hold, never on the order in which it arrived: rebuilding from the documents gives the same rows.
 
+mod bearers;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::attendance::Count;
+use muster_model::attendee::Attendee;
 use muster_model::document::DocRef;
 use muster_model::fact::{Fact, FactBody};
-use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId};
+use muster_model::id::{AttendeeId, CheckpointId, DeviceId, EventId, FactId};
+use muster_model::ticket::{TicketHash, bearer};
 use muster_model::time::Timestamp;
 
 use crate::store::{
@@ -21,6 +24,9 @@ use crate::store::{
 /// What an event changes in the projections, over the store.
 pub(crate) struct Projections<'s> {
     store: &'s dyn StoreRead,
+    event: Option<EventId>,
+    /// Whether any fact was recorded for the bearer of a ticket; `None` until it was looked up.
+    any_borne: Option<bool>,
     facts: BTreeMap<FactId, FactRow>,
     attendees: BTreeMap<AttendeeId, Option<AttendeeRow>>,
     tallies: BTreeMap<(AttendeeId, CheckpointId), Tally>,
@@ -36,6 +42,8 @@ impl<'s> Projections<'s> {
     pub(crate) fn new(store: &'s dyn StoreRead) -> Self {
         Self {
             store,
+            event: None,
+            any_borne: None,
             facts: BTreeMap::new(),
             attendees: BTreeMap::new(),
             tallies: BTreeMap::new(),
@@ -106,8 +114,15 @@ impl<'s> Projections<'s> {
             self.touch(known.place);
         }
         let id = fact.id;
-        self.facts.insert(id, FactRow { fact, doc, place });
+        let borne = self.event.is_some_and(|event| bearer::borne_by(event, &fact).is_some());
+        let ticket = bearer::ticket_of(&fact);
+        self.facts.insert(id, FactRow { fact, doc, place, borne });
         self.touch(place);
+        if borne {
+            self.any_borne = Some(true);
+        } else {
+            self.touch_bearers(ticket)?;
+        }
         self.move_undos_of(id, place)?;
         Ok(true)
     }
@@ -158,6 +173,13 @@ impl<'s> Projections<'s> {
             return Ok(());
         }
         self.attendees_to_settle.insert(row.id);
+        let tickets: BTreeSet<TicketHash> = tickets_of(&row.attendee).collect();
+        let before: BTreeSet<TicketHash> = known.iter().flat_map(|known| tickets_of(&known.attendee)).collect();
+        if tickets != before {
+            let differ: Vec<TicketHash> = tickets.symmetric_difference(&before).copied().collect();
+            self.touch_bearers(differ)?;
+            self.touch_all_of(row.id)?;
+        }
         let category_stays = known.is_some_and(|known| known.attendee.category == row.attendee.category);
         if !category_stays {
             self.touch_all_of(row.id)?;
@@ -168,7 +190,8 @@ impl<'s> Projections<'s> {
 
     /// A roster no longer has the record.
     pub(crate) fn attendee_gone(&mut self, id: AttendeeId, roster: DocRef) -> Result<(), StoreError> {
-        if self.attendee(id)?.is_some_and(|known| known.origin == Origin::Roster(roster)) {
+        if let Some(known) = self.attendee(id)?.filter(|known| known.origin == Origin::Roster(roster)) {
+            self.touch_bearers(tickets_of(&known.attendee))?;
             self.attendees.insert(id, None);
             self.attendees_to_settle.insert(id);
             self.touch_all_of(id)?;
@@ -225,6 +248,11 @@ impl<'s> Projections<'s> {
             .chain(doubles.map(|((attendee, checkpoint), rows)| Write::Doubles(attendee, checkpoint, rows)))
             .chain(heard.map(Write::Heard))
     }
+}
+
+/// The tickets that an attendee has or had.
+fn tickets_of(attendee: &Attendee) -> impl Iterator<Item = TicketHash> {
+    attendee.ticket.iter().chain(&attendee.revoked_tickets).copied()
 }
 
 /// The fact that an undo takes back.

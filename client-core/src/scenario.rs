@@ -8,4 +8,5 @@ mod projections;
 mod rooms;
 mod server;
 mod sync;
+mod tickets;
 mod world;

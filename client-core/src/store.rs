@@ -139,6 +139,8 @@ pub struct FactRow {
     pub doc: DocRef,
     /// What it is about.
     pub place: Place,
+    /// Whether it was recorded for the bearer of a ticket whose attendee was not known.
+    pub borne: bool,
 }
 
 /// Where an attendee is known from.
@@ -265,7 +267,7 @@ pub enum Write {
     AttendeeGone(AttendeeId),
     /// Projection: a fact, in place of what was known under its id.
     Fact(Box<FactRow>),
-    /// Projection: what an attendee counts for at a checkpoint.
+    /// Projection: what an attendee counts for at a checkpoint. Nothing is the same as no row.
     Tally(Tally),
     /// Projection: a change to the counts.
     Count(CountDelta),
@@ -392,6 +394,16 @@ pub trait StoreRead {
     /// # Errors
     /// If the store fails.
     fn facts_of(&self, attendee: AttendeeId) -> Result<Vec<FactRow>, StoreError>;
+    /// The entries made with a ticket of this hash, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn facts_with_ticket(&self, ticket: TicketHash) -> Result<Vec<FactRow>, StoreError>;
+    /// Whether any fact was recorded for the bearer of a ticket.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn any_borne(&self) -> Result<bool, StoreError>;
     /// The undos of a fact, in the order of their ids.
     ///
     /// # Errors

@@ -39,6 +39,19 @@ pub struct AttendeeCard {
     pub group: Vec<AttendeeId>,
 }
 
+/// What a signed ticket says of an attendee who is not known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BearerView {
+    /// The id that their check-ins are recorded under.
+    pub attendee: AttendeeId,
+    /// What kind of attendee the ticket is for, as far as its name is known here.
+    pub category: String,
+    /// From when it is good.
+    pub valid_from: Option<Timestamp>,
+    /// Until when it is good.
+    pub valid_until: Option<Timestamp>,
+}
+
 /// A fact on an attendee's card.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CardFact {

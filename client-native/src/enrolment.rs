@@ -118,7 +118,7 @@ struct Question<'a> {
 
 #[derive(Deserialize)]
 struct Answer {
-    token: String,
+    access_token: String,
     device_id: DeviceId,
     event_id: EventId,
     event_name: String,
@@ -158,7 +158,7 @@ pub async fn enrol(http: &reqwest::Client, link: &EnrolmentLink, device_name: &s
         event_name: answer.event_name,
         device: answer.device_id,
         role: answer.role,
-        token: Token::new(&answer.token),
+        token: Token::new(&answer.access_token),
     })
 }
 

@@ -13,7 +13,7 @@ mod outgoing;
 
 use std::collections::BTreeMap;
 
-use crate::frame::{Frame, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads};
+use crate::frame::{Frame, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads, Secret};
 use crate::{DocumentId, PeerId, ProtocolCode, StorageId, Timestamp};
 pub use outgoing::EphemeralMessage;
 
@@ -188,6 +188,11 @@ pub enum PeerMessage {
         code: String,
         /// For people.
         detail: String,
+    },
+    /// The peer goes on with a fresh token.
+    Token {
+        /// An access token, not yet checked.
+        token: Secret,
     },
     /// The peer reports an error and will close.
     Error {

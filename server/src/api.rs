@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backups;
 pub mod counts;
+pub mod device_rules;
 pub mod devices;
 pub mod documents;
 pub mod enrol;
@@ -12,5 +13,7 @@ pub mod exports;
 pub mod health;
 pub mod imports;
 pub mod input;
+pub mod keys;
 pub mod openapi;
+pub mod refresh;
 pub mod sync;

@@ -4,15 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_model::id::EventId;
+use muster_model::id::{DeviceId, EventId};
 use tokio::sync::Semaphore;
 
+use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::auth::identity::Identities;
-use crate::auth::keys::{KeyError, ServerKey};
+use crate::auth::keys::KeyError;
 use crate::auth::permission::Action;
+use crate::auth::ring::KeyRing;
 use crate::auth::throttle::Throttle;
 use crate::auth::token::{MintError, Tokens};
+use crate::clock;
 use crate::config::Config;
 use crate::documents::Documents;
 use crate::error::{ApiError, ErrorCode};
@@ -51,6 +54,8 @@ pub struct App {
     pub documents: Documents,
     /// Makes and checks tokens.
     pub tokens: Tokens,
+    /// The signing keys. Held while they change.
+    pub keys: tokio::sync::Mutex<KeyRing>,
     /// Knows which devices are good.
     pub identities: Identities,
     /// Counts attempts to enrol.
@@ -82,7 +87,8 @@ impl App {
     /// # Errors
     /// If its key or its database cannot be used.
     pub async fn open(data: &Path, config: Config, public_url: String) -> Result<AppState, OpenError> {
-        let tokens = Tokens::new(&ServerKey::load_or_create(data)?)?;
+        let keys = KeyRing::load_or_create(data)?;
+        let tokens = Tokens::of(&keys)?;
         let path = data.join(DATABASE_FILE);
         let set_up = config.storage.to_storage_config();
         let storage = tokio::task::spawn_blocking(move || Storage::open_with(&path, set_up)).await;
@@ -94,6 +100,7 @@ impl App {
             hub,
             server_id,
             tokens,
+            keys: tokio::sync::Mutex::new(keys),
             identities: Identities::new(storage.clone(), config.auth.device_cache),
             enrolments: Throttle::new(
                 config.auth.enrol_attempts,
@@ -106,6 +113,30 @@ impl App {
             storage,
             config,
         }))
+    }
+
+    /// Whether devices reach the server by TLS.
+    #[must_use]
+    pub fn is_reached_by_tls(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.storage.path().parent().unwrap_or(Path::new("."))
+    }
+
+    /// Revokes a device: its tokens are refused and its connections end. Says whether the event has it.
+    ///
+    /// # Errors
+    /// Why the database could not be written.
+    pub async fn revoke(&self, event: EventId, device: DeviceId, actor: Actor) -> Result<bool, StorageError> {
+        let found = self.identities.revoke(event, device, actor, clock::now()).await?;
+        if found {
+            self.hub.revoke(device);
+        }
+        Ok(found)
     }
 
     /// The event, if it exists and the caller may do this there.

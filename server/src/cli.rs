@@ -63,13 +63,19 @@ enum Command {
         /// The address to listen on [default: 127.0.0.1:8400]
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<String>,
+        /// The address for the operator's requests and /metrics [default: any free port of 127.0.0.1]
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        admin_listen: Option<String>,
+        /// A proxy in front of the server, as an address or a network; can be given more than once [default: none]
+        #[arg(long, value_name = "CIDR")]
+        trusted_proxy: Vec<String>,
     },
     /// Print every option with its unit, default, value and meaning
     Config,
     /// Create, fill and export events
     #[command(subcommand)]
     Event(commands::EventCommand),
-    /// Enrol, list and revoke devices
+    /// Enrol, let in, list and revoke devices
     #[command(subcommand)]
     Device(commands::DeviceCommand),
     /// Erase attendees
@@ -78,6 +84,9 @@ enum Command {
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// The server's signing keys
+    #[command(subcommand)]
+    Key(commands::KeyCommand),
     /// Copy the server's data while it runs
     Backup {
         /// A folder that does not exist yet; `muster serve --data` can run on it
@@ -193,6 +202,7 @@ pub(crate) async fn run_with(
         Command::Restore { backup, erased, .. } => {
             restore::restore(&backup, erased.as_deref(), loaded.config, (common.json, output)).await
         }
+        Command::Key(command) => commands::key(command, loaded.config, common.json, output).await,
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }
 }
@@ -201,8 +211,12 @@ fn flags(common: &Common, command: &Command) -> Vec<Flag> {
     let flag = |name, key: &str, text: String| Flag { name, key: key.to_owned(), text };
     let mut flags: Vec<Flag> = common.set.iter().map(|(key, text)| flag("--set", key, text.clone())).collect();
     flags.extend(common.data.as_ref().map(|dir| flag("--data", "data.dir", dir.display().to_string())));
-    if let Command::Serve { listen: Some(listen) } = command {
-        flags.push(flag("--listen", "http.listen", listen.clone()));
+    if let Command::Serve { listen, admin_listen, trusted_proxy } = command {
+        flags.extend(listen.iter().map(|listen| flag("--listen", "http.listen", listen.clone())));
+        flags.extend(admin_listen.iter().map(|listen| flag("--admin-listen", "http.admin_listen", listen.clone())));
+        if !trusted_proxy.is_empty() {
+            flags.push(flag("--trusted-proxy", "http.trusted_proxies", trusted_proxy.join(",")));
+        }
     }
     flags
 }
@@ -212,9 +226,9 @@ async fn serve(loaded: Loaded) -> Result<(), CliError> {
     for name in &loaded.unknown_variables {
         tracing::warn!(variable = name, "this variable sets no option: `muster config` lists those that do");
     }
-    let listener = run::listen(&loaded.config).await?;
+    let listeners = run::listen(&loaded.config).await?;
     let stop = logging::stop_signal()?;
-    Ok(run::launch(loaded.config, listener, stop).await?)
+    Ok(run::launch(loaded.config, listeners, stop).await?)
 }
 
 /// Tells a person on standard error why a command failed, with its causes.

@@ -86,9 +86,21 @@ codes! {
     /// The token is not one of this server.
     TokenInvalid => "token_invalid", UNAUTHORIZED, NeedsUser, "the token is not one of this server: enrol the device again";
     /// The token was good once.
-    TokenExpired => "token_expired", UNAUTHORIZED, NeedsUser, "the token has expired: enrol the device again";
+    TokenExpired => "token_expired", UNAUTHORIZED, NeedsUser, "the token has expired: refresh it";
     /// The token is not good yet.
     TokenNotYetValid => "token_not_yet_valid", UNAUTHORIZED, Transient, "the token is not good yet: check the clocks";
+    /// The token says another role than the device has now.
+    RoleChanged => "role_changed", UNAUTHORIZED, NeedsUser, "the role of this device was changed: refresh its token";
+    /// There is no such refresh token.
+    RefreshTokenUnknown => "refresh_token_unknown", UNAUTHORIZED, NeedsUser, "the server does not know this refresh token: enrol the device again";
+    /// The refresh token was good once.
+    RefreshTokenExpired => "refresh_token_expired", UNAUTHORIZED, NeedsUser, "the refresh token has expired: enrol the device again";
+    /// The refresh token was exchanged before, with another nonce.
+    RefreshTokenReused => "refresh_token_reused", UNAUTHORIZED, NeedsUser, "this refresh token was used before, so there are two of this device and it was revoked: enrol it again";
+    /// The same exchange was answered before, and the answer used.
+    RefreshReplayed => "refresh_replayed", CONFLICT, Permanent, "this exchange was answered before: use the refresh token of the answer";
+    /// The device waits for a coordinator.
+    EnrolmentPending => "enrolment_pending", FORBIDDEN, Transient, "a coordinator has not let this device in yet: ask again";
     /// The device was revoked.
     DeviceRevoked => "device_revoked", UNAUTHORIZED, NeedsUser, "this device was revoked: ask a coordinator for a new enrolment code";
     /// The server does not know the device.
@@ -151,6 +163,8 @@ codes! {
     DocumentFull => "document_full", INSUFFICIENT_STORAGE, NeedsUser, "a document of the event is as large as it may be";
     /// A document failed and is loaded anew.
     DocumentReloading => "document_reloading", SERVICE_UNAVAILABLE, Transient, "a document failed and is being loaded anew: try again";
+    /// The signing keys cannot be read or written.
+    KeysUnusable => "keys_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "the signing keys cannot be read or written: see the server's log";
     /// The database is damaged or of a later version.
     DatabaseUnusable => "database_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "the database cannot be used: see the server's log";
     /// Too much at once.

@@ -1,5 +1,6 @@
 //! Backups are looked at and restored here, without a server: a backup is worth what can be read of it.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use crate::audit::{self, Action, Actor, Entry};
 use crate::auth::keys;
+use crate::auth::ring::KeyRing;
 use crate::clock;
 use crate::storage::sqlite_documents::load;
 use crate::storage::{DATABASE_FILE, Storage, StorageError, layout};
@@ -249,11 +251,13 @@ fn copy(backup: &Path, draft: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The names of the key files; at least one of them is a key.
-fn keys_of(folder: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-    keys::ServerKey::load(folder).map_err(io::Error::other)?;
-    let files = fs::read_dir(folder.join(keys::FOLDER))?;
-    files.map(|file| file.map(|file| file.file_name())).collect()
+/// The names of the key files; the keys can be used.
+fn keys_of(folder: &Path) -> io::Result<Vec<OsString>> {
+    KeyRing::load(folder).map_err(io::Error::other)?;
+    let names = fs::read_dir(folder.join(keys::FOLDER))?.map(|file| file.map(|file| file.file_name()));
+    // What else lies there is no key.
+    let is_key = |name: &OsString| Path::new(name).extension().is_some_and(|kind| kind == "pem" || kind == "json");
+    names.filter(|name| name.as_ref().map_or(true, is_key)).collect()
 }
 
 /// The data directory appears whole: a rename replaces an empty folder.

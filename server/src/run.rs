@@ -9,11 +9,11 @@ use tokio::sync::watch;
 
 use crate::app::{App, AppState, OpenError};
 use crate::audit;
-use crate::config::Config;
+use crate::config::{Config, HttpConfig};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::erasure::retention;
 use crate::router::router;
-use crate::serve::serve;
+use crate::serve::{Audience, serve};
 
 /// Files that are open beside connections: the database, its log, the listener, a backup.
 const OTHER_FILES: u64 = 64;
@@ -38,13 +38,33 @@ pub enum RunError {
     },
 }
 
+/// Where the server takes connections.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For devices.
+    pub public: TcpListener,
+    /// For the operator; nothing, if one listener is for all.
+    pub admin: Option<TcpListener>,
+}
+
 /// Listens where the configuration says.
 ///
 /// # Errors
-/// If the address is taken or not of this machine.
-pub async fn listen(config: &Config) -> Result<TcpListener, RunError> {
-    let address = config.http.listen;
+/// If an address is taken or not of this machine.
+pub async fn listen(config: &Config) -> Result<Listeners, RunError> {
+    let HttpConfig { listen, admin_listen, .. } = config.http;
+    let public = bind(listen).await?;
+    let one_for_all = admin_listen == listen && listen.port() != 0;
+    let admin = if one_for_all { None } else { Some(bind(admin_listen).await?) };
+    Ok(Listeners { public, admin })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
+}
+
+fn local(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, RunError> {
+    listener.local_addr().map_err(|source| RunError::Listen { address, source })
 }
 
 /// An opened data directory: it is held for as long as this is.
@@ -75,23 +95,26 @@ impl Opened {
 }
 
 /// Runs the server until `shutdown` is ready: then no connection is accepted any more, open requests finish, everything is
-/// stored, and sync connections are told to come back. Requests are taken as soon as `listener` accepts.
+/// stored, and sync connections are told to come back. Requests are taken as soon as `listeners` accept.
 ///
 /// # Errors
 /// If the data directory or what is in it cannot be used.
 pub async fn launch(
     config: Config,
-    listener: TcpListener,
+    listeners: Listeners,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let listening = listener.local_addr();
-    let listening = listening.map_err(|source| RunError::Listen { address: config.http.listen, source })?;
+    let Listeners { public, admin } = listeners;
+    let listening = local(&public, config.http.listen)?;
+    let administered = admin.as_ref().map_or(Ok(listening), |admin| local(admin, config.http.admin_listen))?;
     let opened = open(config, Some(listening)).await?;
     note_audit_head(&opened.app).await?;
-    let routes = router(&opened.app);
-    opened.data.announce(listening)?;
+    opened.data.announce(listening, administered)?;
     raise_open_files(opened.app.config.http.max_connections);
-    tracing::info!(%listening, data = %opened.data.path().display(), "muster is ready");
+    tracing::info!(%listening, admin = %administered, data = %opened.data.path().display(), "muster is ready");
+    if !administered.ip().is_loopback() {
+        tracing::warn!(admin = %administered, "the operator's listener is not on loopback: keep it from the network");
+    }
     let (stop, stopping) = watch::channel(false);
     let stopper = async {
         shutdown.await;
@@ -103,7 +126,15 @@ pub async fn launch(
         let app = Arc::clone(&opened.app);
         async move { retention::run(&app).await }
     });
-    tokio::join!(serve(listener, routes, &opened.app.config.http, stopping), stopper);
+    let http = &opened.app.config.http;
+    let audience = if admin.is_some() { Audience::Public } else { Audience::Admin };
+    let public = serve(public, audience, router(&opened.app, audience), http, stopping.clone());
+    let admin = async {
+        if let Some(admin) = admin {
+            serve(admin, Audience::Admin, router(&opened.app, Audience::Admin), http, stopping).await;
+        }
+    };
+    tokio::join!(public, admin, stopper);
     opened.app.hub.shutdown().await;
     drop(retaining.await);
     opened.close().await;

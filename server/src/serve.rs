@@ -24,17 +24,35 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How long to wait before accepting again when the process is out of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Who is meant to reach a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Devices and whoever else is on the network. An operator's token is refused here, and what only the operator may do
+    /// is not there.
+    Public,
+    /// The local administrator: everything is there.
+    Admin,
+}
+
 /// What is known of the connection a request came over.
 #[derive(Debug, Clone)]
 pub struct Peer {
     /// The other end.
     pub address: SocketAddr,
+    /// Whom the listener is for that took it.
+    pub audience: Audience,
     /// Its share of the open connections; a WebSocket keeps it for as long as it is open.
     pub permit: Arc<OwnedSemaphorePermit>,
 }
 
 /// Serves until `stopping` turns true, then lets open requests finish for as long as the configuration says.
-pub async fn serve(listener: TcpListener, router: Router, config: &HttpConfig, mut stopping: watch::Receiver<bool>) {
+pub async fn serve(
+    listener: TcpListener,
+    audience: Audience,
+    router: Router,
+    config: &HttpConfig,
+    mut stopping: watch::Receiver<bool>,
+) {
     let permits = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let header_timeout = Duration::from_millis(config.header_timeout_ms);
     let mut connections = JoinSet::new();
@@ -58,7 +76,7 @@ pub async fn serve(listener: TcpListener, router: Router, config: &HttpConfig, m
             }
             (_, Err(_)) => break,
         };
-        let peer = Peer { address, permit };
+        let peer = Peer { address, audience, permit };
         connections.spawn(connection(stream, peer, router.clone(), header_timeout, stopping.clone()));
     }
     drop(listener);

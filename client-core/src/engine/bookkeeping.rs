@@ -72,10 +72,16 @@ pub(super) fn read_meta<T: DeserializeOwned>(
 }
 
 impl Engine {
-    pub(crate) fn read_book(&mut self, cx: &Cx<'_>) -> Result<(), EngineError> {
-        if self.book.is_some() {
-            return Ok(());
+    pub(crate) fn read_book(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
+        if self.book.is_none() {
+            self.book = Some(self.stored_book(cx)?);
         }
+        let identity = self.book.as_ref().and_then(|book| book.identity.as_ref());
+        cx.projections.set_event(identity.map(|identity| identity.event));
+        Ok(())
+    }
+
+    fn stored_book(&mut self, cx: &Cx<'_>) -> Result<Bookkeeping, EngineError> {
         let mut book = Bookkeeping {
             identity: read_meta(cx.store, IDENTITY)?,
             label: read_meta(cx.store, LABEL)?,
@@ -98,8 +104,7 @@ impl Engine {
                 state.last_contact = serde_json::from_slice(&value).ok();
             }
         }
-        self.book = Some(book);
-        Ok(())
+        Ok(book)
     }
 
     /// The bookkeeping of an enrolled device.

@@ -30,8 +30,11 @@ impl Engine {
             }
             Command::Exit { checkpoint, attendee } => {
                 self.check_checkpoint(cx, checkpoint)?;
-                let row = cx.projections.attendee(attendee)?.ok_or(EngineError::Missing(Missing::Attendee))?;
-                let doc = self.checkins_of(cx, attendee, Some(&row.origin))?;
+                let row = cx.projections.attendee(attendee)?;
+                if row.is_none() && cx.projections.facts_of(attendee)?.is_empty() {
+                    return Err(EngineError::Missing(Missing::Attendee));
+                }
+                let doc = self.checkins_of(cx, attendee, row.as_ref().map(|row| &row.origin))?;
                 self.append(cx, doc, FactBody::Exit { attendee, checkpoint })?
             }
             Command::Undo { fact, reason } => {

@@ -11,10 +11,9 @@ use muster_model::fact_order::standing;
 use muster_model::id::{AttendeeId, CheckpointId, FactId, PresenterId, RoomId, SessionId};
 use muster_model::program::{Room, Session};
 use muster_model::readiness::{self, items_for, of_session};
-use muster_model::ticket::TicketHash;
+use muster_model::ticket::{TicketHash, code};
 
 use super::bookkeeping::{PARKED, ParkedEntry};
-use super::code_form::{CodeForm, read};
 use super::links::Phase;
 use super::views::{ProgramView, all};
 use super::{Cx, Engine};
@@ -55,10 +54,8 @@ impl Engine {
     pub(crate) fn search(&self, cx: &Cx<'_>, typed: &str, limit: usize) -> Result<Vec<SearchHit>, EngineError> {
         let event = self.event_id(cx)?;
         let mut ids: Vec<AttendeeId> = Vec::new();
-        if let CodeForm::Candidates(codes) = read(typed) {
-            for code in codes {
-                ids.extend(cx.store.attendees_by_ticket(TicketHash::of(event, &code))?);
-            }
+        for code in code::read(typed).candidates {
+            ids.extend(cx.store.attendees_by_ticket(TicketHash::of(event, &code))?);
         }
         let terms = terms(typed);
         if ids.is_empty() && !terms.is_empty() {

@@ -57,7 +57,7 @@ fn entry(counter: u64, seed: u8) -> FactRow {
     };
     let body = FactBody::Entry(entry);
     let fact = Fact { id: fact_id(counter), at: Timestamp::from_ms(5), skew: None, by: "Gate A".into(), body };
-    FactRow { fact, doc: checkins(), place: Place::Attendance(attendee, at) }
+    FactRow { fact, doc: checkins(), place: Place::Attendance(attendee, at), borne: false }
 }
 
 fn commit<S: Store>(store: &mut S, writes: Vec<Write>) {
@@ -224,11 +224,36 @@ pub(super) fn counts_move_and_vanish_at_zero<S: Store>(mut store: S) {
     assert_eq!(store.counts(checkpoint(2)).unwrap(), []);
     let tally =
         |seed, count| Tally { attendee: attendee_id(seed), checkpoint: checkpoint(1), category: "A".into(), count };
-    commit(&mut store, vec![Write::Tally(tally(3, one)), Write::Tally(tally(1, one)), Write::Tally(tally(2, zero))]);
+    commit(&mut store, (1..=4).rev().map(|seed| Write::Tally(tally(seed, one))).collect());
+    commit(&mut store, vec![Write::Tally(tally(2, zero)), Write::Tally(tally(5, zero))]);
     assert_eq!(store.tally(attendee_id(1), checkpoint(1)).unwrap(), Some(tally(1, one)));
     assert_eq!(store.tallies_of(attendee_id(3)).unwrap(), [tally(3, one)]);
-    assert_eq!(store.attendees_at(checkpoint(1), None, 2).unwrap(), [attendee_id(1), attendee_id(2)]);
-    assert_eq!(store.attendees_at(checkpoint(1), Some(attendee_id(2)), 2).unwrap(), [attendee_id(3)]);
+    assert_eq!(
+        (store.tally(attendee_id(2), checkpoint(1)).unwrap(), store.tallies_of(attendee_id(2)).unwrap()),
+        (None, vec![])
+    );
+    assert_eq!(store.attendees_at(checkpoint(1), None, 2).unwrap(), [attendee_id(1), attendee_id(3)]);
+    assert_eq!(store.attendees_at(checkpoint(1), Some(attendee_id(3)), 2).unwrap(), [attendee_id(4)]);
+}
+
+pub(super) fn entries_are_found_by_their_ticket<S: Store>(mut store: S) {
+    let with = |counter, code: &str, borne| {
+        let mut row = entry(counter, 1);
+        if let FactBody::Entry(entry) = &mut row.fact.body {
+            entry.ticket = Some(ticket(code));
+        }
+        FactRow { borne, ..row }
+    };
+    commit(&mut store, vec![Write::Fact(Box::new(entry(1, 1))), Write::Fact(Box::new(with(3, "a", false)))]);
+    assert_eq!(store.facts_with_ticket(ticket("a")).unwrap(), [with(3, "a", false)]);
+    assert!(!store.any_borne().unwrap());
+    let rows = [with(2, "a", true), with(4, "b", false)];
+    commit(&mut store, rows.into_iter().map(|row| Write::Fact(Box::new(row))).collect());
+    assert_eq!(store.facts_with_ticket(ticket("a")).unwrap(), [with(2, "a", true), with(3, "a", false)]);
+    assert_eq!(store.facts_with_ticket(ticket("c")).unwrap(), []);
+    assert!(store.any_borne().unwrap());
+    commit(&mut store, vec![Write::ClearProjections]);
+    assert!(!store.any_borne().unwrap());
 }
 
 pub(super) fn double_admissions_are_replaced_together<S: Store>(mut store: S) {
@@ -307,6 +332,7 @@ macro_rules! stores {
                     attendees_are_found_by_ticket_and_order,
                     names_are_found_by_any_part,
                     facts_are_found_by_place_and_in_their_order,
+                    entries_are_found_by_their_ticket,
                     counts_move_and_vanish_at_zero,
                     double_admissions_are_replaced_together,
                     projections_can_be_emptied,

@@ -7,7 +7,7 @@ use muster_model::attendance::Count;
 use muster_model::document::DocRef;
 use muster_model::fact::FactBody;
 use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId};
-use muster_model::ticket::TicketHash;
+use muster_model::ticket::{TicketHash, bearer};
 
 use crate::event::ServerId;
 use crate::search::{Term, fit, index_text};
@@ -67,6 +67,7 @@ impl MemoryStore {
             Write::Attendee(row) => drop(self.attendees.insert(row.id, (**row).clone())),
             Write::AttendeeGone(id) => drop(self.attendees.remove(id)),
             Write::Fact(row) => drop(self.facts.insert(row.fact.id, (**row).clone())),
+            Write::Tally(row) if is_zero(&row.count) => drop(self.tallies.remove(&(row.checkpoint, row.attendee))),
             Write::Tally(row) => drop(self.tallies.insert((row.checkpoint, row.attendee), row.clone())),
             Write::Count(delta) => {
                 let key = (delta.checkpoint, delta.category.clone());
@@ -210,6 +211,14 @@ impl StoreRead for MemoryStore {
 
     fn facts_of(&self, attendee: AttendeeId) -> Result<Vec<FactRow>, StoreError> {
         Ok(self.facts_where(|row| matches!(row.place, Place::Attendance(of, _) if of == attendee)))
+    }
+
+    fn facts_with_ticket(&self, ticket: TicketHash) -> Result<Vec<FactRow>, StoreError> {
+        Ok(self.facts_where(|row| bearer::ticket_of(&row.fact) == Some(ticket)))
+    }
+
+    fn any_borne(&self) -> Result<bool, StoreError> {
+        Ok(self.facts.values().any(|row| row.borne))
     }
 
     fn undos_of(&self, fact: FactId) -> Result<Vec<FactRow>, StoreError> {

@@ -1,15 +1,17 @@
 //! Where devices sync.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::app::AppState;
+use crate::app::{App, AppState};
 use crate::auth::extract::SyncCaller;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::hub::Principal;
 use crate::serve::Peer;
-use crate::sync_socket::{self, NotAWebSocket, Upgrade};
+use crate::sync_socket::{self, NotAWebSocket, Renewal, Upgrade};
 
 /// The path.
 pub(crate) const PATH: &str = "/sync";
@@ -35,9 +37,11 @@ pub(crate) async fn sync(
         role: device.role,
         token_expires_at: Some(device.token_expires_at),
     };
-    let config = app.config.sync.to_socket_config();
+    let mut config = app.config.sync.to_socket_config();
+    let renewal: Arc<dyn Renewal> = Arc::<App>::clone(&app);
+    config.renewal = Some(renewal);
     let hub = app.hub.clone();
-    Ok(upgrade.serve(&app.config.sync.to_socket_config(), move |socket| async move {
+    Ok(upgrade.serve(&config.clone(), move |socket| async move {
         sync_socket::serve(socket, principal, hub, config).await;
         // The connection counts among the open ones until here.
         drop(peer);

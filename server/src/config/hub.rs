@@ -142,6 +142,7 @@ impl SyncOptions {
             min_bytes_per_s,
             handshake_timeout_ms,
             close_timeout_ms,
+            renewal: None,
         }
     }
 }

@@ -76,8 +76,12 @@ pub enum Ending {
     Unresponsive,
     /// The token has ended: get a new one.
     TokenExpired,
+    /// The token that was brought to renew the connection will not do.
+    TokenInvalid,
     /// The device was revoked.
     Revoked,
+    /// The device has another role now: get a new token.
+    RoleChanged,
     /// The server is shutting down: come back.
     ShuttingDown,
 }
@@ -97,8 +101,27 @@ impl Ending {
             Self::Replaced => "replaced",
             Self::Unresponsive => "unresponsive",
             Self::TokenExpired => "token_expired",
+            Self::TokenInvalid => "token_invalid",
             Self::Revoked => "device_revoked",
+            Self::RoleChanged => "role_changed",
             Self::ShuttingDown => "shutting_down",
+        }
+    }
+
+    /// What the device is told in a notice before the connection is closed, where something changed for it.
+    #[must_use]
+    pub const fn news_for_the_device(&self) -> Option<&'static str> {
+        match self {
+            Self::TokenExpired => Some("the access token has ended: refresh it and come back"),
+            Self::TokenInvalid => Some("the access token is not good for this connection: refresh it and come back"),
+            Self::Revoked => Some("this device was revoked: hand over what is not sent, then forget the event"),
+            Self::RoleChanged => Some("the role of this device was changed: refresh its token and come back"),
+            Self::Protocol { .. }
+            | Self::Left
+            | Self::Overload { .. }
+            | Self::Replaced
+            | Self::Unresponsive
+            | Self::ShuttingDown => None,
         }
     }
 
@@ -110,7 +133,7 @@ impl Ending {
             Self::ShuttingDown => 1001,
             Self::Protocol { code: ProtocolCode::FrameText, .. } => 1003,
             Self::Protocol { code: ProtocolCode::FrameTooLarge, .. } => 1009,
-            Self::Protocol { .. } | Self::TokenExpired | Self::Revoked => 1008,
+            Self::Protocol { .. } | Self::TokenExpired | Self::TokenInvalid | Self::Revoked | Self::RoleChanged => 1008,
             Self::Overload { .. } | Self::Replaced | Self::Unresponsive => 1013,
         }
     }

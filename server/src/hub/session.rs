@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use muster_model::access::Access;
 use muster_model::document::{DocId, DocRef};
-use muster_model::time::Timestamp;
 use muster_protocol::guard::{DocumentSize, GuardError, GuardLimits, SyncSummary, check_sync_message};
 use muster_protocol::{DocumentId, Frame, PeerInfo, PeerMessage, ProtocolCode, StorageId};
 use tokio::sync::{mpsc, watch};
@@ -29,7 +28,6 @@ const MAX_SUBSCRIPTIONS: usize = 256;
 pub(crate) struct Session {
     shared: Arc<Shared>,
     link: Arc<Link>,
-    token_expires_at: Option<Timestamp>,
     catalog: Arc<Catalog>,
     growth: watch::Receiver<u64>,
     limits: GuardLimits,
@@ -63,7 +61,6 @@ impl Session {
         let session = Self {
             inbound: InboundBudget::new(shared.config.inbound_bytes_per_peer),
             shared: Arc::clone(shared),
-            token_expires_at: principal.token_expires_at,
             link,
             growth,
             catalog,
@@ -77,11 +74,6 @@ impl Session {
 
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
-    }
-
-    /// When the peer's token ends.
-    pub(crate) const fn token_expires_at(&self) -> Option<Timestamp> {
-        self.token_expires_at
     }
 
     /// Queues a frame for the peer.
@@ -135,6 +127,8 @@ impl Session {
             PeerMessage::Established(_) => self.restart().await,
             // Devices know nothing of other storages that they did not hear from us.
             PeerMessage::RemoteHeads { .. } => Ok(()),
+            // The connection's own matter: whoever reads it has looked at it.
+            PeerMessage::Token { .. } => Ok(()),
             PeerMessage::Notice { code, .. } => {
                 tracing::info!(link = self.link.id, bytes = code.len(), "a peer sent a notice");
                 Ok(())

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use muster_model::access::Role;
 use muster_model::document::{DocId, DocKind, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     next_link: AtomicU64,
     links: Mutex<HashMap<LinkKey, Arc<Link>>>,
     revoked: Mutex<HashSet<DeviceId>>,
+    /// The roles of devices whose role changed since the hub began.
+    roles: Mutex<HashMap<DeviceId, Role>>,
     /// Events that the store is known to have; none is ever deleted.
     events: Mutex<HashSet<EventId>>,
     catalogs: Mutex<HashMap<EventId, Arc<Catalog>>>,
@@ -83,6 +86,7 @@ impl Shared {
             next_link: AtomicU64::new(1),
             links: Mutex::default(),
             revoked: Mutex::default(),
+            roles: Mutex::default(),
             events: Mutex::default(),
             catalogs: Mutex::default(),
             suspects: Mutex::default(),
@@ -159,10 +163,14 @@ impl Shared {
         let (link, outbox) =
             Link::new(id, principal, peer, &self.config, (Arc::clone(&self.counters), self.outbound.clone()));
         let before = lock(&self.links).insert(key(&link), Arc::clone(&link));
-        // Revoking looks at the links after it noted the device, so one of the two sees the other.
+        // Revoking, and changing a role, look at the links after they noted the device, so one of the two sees the other.
         if lock(&self.revoked).contains(&principal.device) {
             self.leave(&link);
             return Err(Ending::Revoked);
+        }
+        if lock(&self.roles).get(&principal.device).is_some_and(|role| *role != principal.role) {
+            self.leave(&link);
+            return Err(Ending::RoleChanged);
         }
         if let Some(before) = before {
             before.end(Ending::Replaced);
@@ -182,6 +190,14 @@ impl Shared {
         lock(&self.revoked).insert(device);
         for link in lock(&self.links).values().filter(|link| link.principal.device == device) {
             link.end(Ending::Revoked);
+        }
+    }
+
+    pub(super) fn set_role(&self, device: DeviceId, role: Role) {
+        lock(&self.roles).insert(device, role);
+        let differs = |link: &&Arc<Link>| link.principal.device == device && link.principal.role != role;
+        for link in lock(&self.links).values().filter(differs) {
+            link.end(Ending::RoleChanged);
         }
     }
 

@@ -11,6 +11,7 @@ const APPLICATION_ID: i64 = 0x4d75_7374;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_audit.sql"),
+    include_str!("migrations/0003_people_and_devices.sql"),
     include_str!("migrations/0006_erasure.sql"),
 ];
 
@@ -104,13 +105,14 @@ mod tests {
 
     #[test]
     fn released_migrations_never_change() {
-        let frozen = [FROZEN_0001, FROZEN_0002, FROZEN_0006];
+        let frozen = [FROZEN_0001, FROZEN_0002, FROZEN_0003, FROZEN_0006];
         let found: Vec<String> = MIGRATIONS.iter().map(|sql| hex::encode(Sha256::digest(sql))).collect();
         assert_eq!(found, frozen);
     }
 
     const FROZEN_0001: &str = "f5308e9bec6db64b60d5732d92af1576c450296c0a2ce340c03e5cc175848707";
     const FROZEN_0002: &str = "ff322dd8e9bad0ed91673158555509b00993419a6526fbffc95909596f66643d";
+    const FROZEN_0003: &str = "3d6ad41af00ae151e8b67be15397235d776d86f8d3f6028e74f16a811e24febe";
 
     const FROZEN_0006: &str = "398420103b1c9916bb0ceb37bf293e91ca0efcc3f66f2a839f6e206040d63243";
 

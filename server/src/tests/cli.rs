@@ -77,7 +77,7 @@ async fn a_device_is_added_listed_and_revoked_by_commands() {
     let code = said.lines().next().unwrap().strip_prefix("Code:  ").unwrap();
     assert!(said.contains(&format!("http://{}/enrol#{code}", app.address)), "{said}");
     let enrolled = app.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await.json();
-    let (token, id) = (enrolled["token"].as_str().unwrap(), enrolled["device_id"].as_str().unwrap());
+    let (token, id) = (enrolled["access_token"].as_str().unwrap(), enrolled["device_id"].as_str().unwrap());
     let listed = muster(app.dir.path(), &["device", "list", &event]).await.unwrap();
     assert!(listed.contains(id) && listed.contains("Gate A"), "{listed}");
     muster(app.dir.path(), &["device", "revoke", &event, id]).await.unwrap();

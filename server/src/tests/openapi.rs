@@ -7,7 +7,15 @@ use super::test_app::{Answer, TestApp};
 use crate::router;
 
 /// What is open to all.
-const OPEN: &[&str] = &["/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/api/v1/devices/enrol"];
+const OPEN: &[&str] = &[
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/.well-known/jwks.json",
+    "/api/v1/openapi.json",
+    "/api/v1/devices/enrol",
+    "/api/v1/devices/refresh",
+];
 
 #[test]
 fn the_description_is_the_one_we_know() {
@@ -41,7 +49,7 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
             .replace("{device_id}", "0123456789abcdef")
             .replace("{format}", "schedule-xml");
         let method: Method = method.to_uppercase().parse().unwrap();
-        let request = app.request(method.clone(), "", &filled).json(&json!({}));
+        let request = app.request_at(app.admin, method.clone(), "", &filled).json(&json!({}));
         let answer = Answer::of(request.send().await.unwrap()).await;
         let open = OPEN.contains(&path.as_str());
         assert_eq!(operation.get("security").is_none(), open, "{path} is described as it is");
@@ -51,6 +59,6 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
             assert_eq!(answer.code(), "token_missing", "{method} {path}");
         }
     }
-    assert_eq!(seen, 23);
+    assert_eq!(seen, 32);
     app.stop().await;
 }

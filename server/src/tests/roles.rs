@@ -14,6 +14,11 @@ const TABLE: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/api/v1/events/{event}/devices", [200, 200, 403, 403]),
     ("POST", "/api/v1/events/{event}/devices", [422, 422, 403, 403]),
     ("DELETE", "/api/v1/events/{event}/devices/0000000000000000", [404, 404, 403, 403]),
+    ("POST", "/api/v1/events/{event}/devices/0000000000000000/approve", [404, 404, 403, 403]),
+    ("PUT", "/api/v1/events/{event}/devices/0000000000000000/role", [422, 422, 403, 403]),
+    ("GET", "/api/v1/events/{event}/device-alerts", [200, 200, 403, 403]),
+    ("GET", "/api/v1/events/{event}/leases", [200, 200, 403, 403]),
+    ("GET", "/api/v1/keys", [200, 403, 403, 403]),
     ("IMPORT", "/api/v1/events/{event}/imports", [200, 200, 403, 403]),
     ("GET", "/api/v1/events/{event}/exports/schedule-xml", [200, 200, 200, 200]),
     ("GET", "/api/v1/events/{event}/exports/schedule-json", [200, 200, 200, 200]),
@@ -39,6 +44,7 @@ async fn every_role_may_do_what_the_table_says() {
     let refused = |path: &str| match path {
         "/api/v1/events" => json!({"name": ""}),
         "/api/v1/backups" => json!({"target": "relative"}),
+        path if path.ends_with("/retention") => json!({"days": 40_000}),
         _ => json!({"role": "nobody"}),
     };
     for (method, path, wanted) in TABLE {
@@ -46,7 +52,7 @@ async fn every_role_may_do_what_the_table_says() {
         for (token, wanted) in tokens.iter().zip(wanted) {
             let answer = match *method {
                 "GET" => app.get(token, &path).await,
-                "PUT" => app.put(token, &path, &json!({"days": 40_000})).await,
+                "PUT" => app.put(token, &path, &refused(&path)).await,
                 "DELETE" => app.delete(token, &path).await,
                 "IMPORT" => app.upload(token, &path, SCHEDULE).await,
                 _ => app.post(token, &path, &refused(&path)).await,

@@ -3,6 +3,7 @@
 use muster_model::attendance::Count;
 use muster_model::fact::FactBody;
 use muster_model::id::AttendeeId;
+use muster_model::ticket::bearer;
 use rusqlite::{OptionalExtension, Transaction, named_params, params};
 
 use super::{failed, migrations};
@@ -173,11 +174,13 @@ fn fact(tx: &Transaction<'_>, row: &FactRow) -> Result<(), StoreError> {
         FactBody::Undo { fact, .. } => Some(fact.to_string()),
         _ => None,
     };
+    let ticket = bearer::ticket_of(&row.fact).map(|ticket| ticket.to_string());
     run(
         tx,
-        "INSERT INTO facts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-            doc = excluded.doc, place = excluded.place, undoes = excluded.undoes, json = excluded.json",
-        params![row.fact.id.to_string(), row.doc.to_string(), row.place.key(), undoes, json],
+        "INSERT INTO facts (id, doc, place, undoes, json, ticket, borne) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET doc = excluded.doc, place = excluded.place, undoes = excluded.undoes,
+            json = excluded.json, ticket = excluded.ticket, borne = excluded.borne",
+        params![row.fact.id.to_string(), row.doc.to_string(), row.place.key(), undoes, json, ticket, row.borne],
     )
 }
 
@@ -188,6 +191,10 @@ pub(super) fn columns(count: &Count) -> [i64; 4] {
 }
 
 fn tally(tx: &Transaction<'_>, row: &Tally) -> Result<(), StoreError> {
+    if is_zero(&row.count) {
+        let (checkpoint, attendee) = (row.checkpoint.to_string(), row.attendee.to_string());
+        return run(tx, "DELETE FROM tallies WHERE checkpoint = ? AND attendee = ?", [checkpoint, attendee]);
+    }
     let [admitted, inside, admissions, extra] = columns(&row.count);
     run(
         tx,

@@ -10,7 +10,7 @@ fn now() -> Timestamp {
 }
 
 fn tokens(seed: u8) -> Tokens {
-    Tokens::new(&ServerKey::from_seed(&[seed; 32])).unwrap()
+    Tokens::new(ServerKey::from_seed(&[seed; 32])).unwrap()
 }
 
 fn device() -> Bearer {
@@ -121,4 +121,24 @@ fn what_is_no_token_is_refused_whatever_its_length() {
     for text in ["", ".", "..", "a.b.c", "Bearer", &"a".repeat(5000), &format!("{}.b.c", "a".repeat(4090))] {
         assert_eq!(code(text), ErrorCode::TokenInvalid);
     }
+}
+
+#[test]
+fn a_key_that_was_replaced_verifies_what_it_signed_and_can_sign_nothing_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = KeyRing::load_or_create(dir.path()).unwrap();
+    let tokens = Tokens::of(&ring).unwrap();
+    let stolen = Tokens::of(&ring).unwrap();
+    let before = tokens.mint(&device(), now(), 60).unwrap();
+    let ring = ring.rotate(dir.path(), now(), now().plus_ms(120_000)).unwrap();
+    tokens.replace(&ring).unwrap();
+    let after = tokens.mint(&device(), now(), 60).unwrap();
+    let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    assert_ne!(kid(&before), kid(&after));
+    assert_eq!(kid(&after), ring.newest().id());
+    assert!(tokens.check(&before).is_ok() && tokens.check(&after).is_ok());
+    let forged = stolen.mint(&device(), now(), 600).unwrap();
+    assert_eq!(tokens.check(&forged).unwrap_err().code, ErrorCode::TokenInvalid, "it would outlive its key");
+    let refused = stolen.check(&after).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::TokenInvalid, "a server that does not know the new key");
 }
