@@ -3,6 +3,7 @@
 mod crash;
 mod doors;
 mod enrolment;
+mod erasure;
 mod projections;
 mod rooms;
 mod server;

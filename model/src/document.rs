@@ -11,7 +11,7 @@ use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDo
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::id::{EventId, PresenterId, text_serde};
+use crate::id::{AttendeeId, EventId, PresenterId, text_serde};
 
 /// The version of the documents' layout that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -182,10 +182,17 @@ impl DocRef {
         Self { kind: DocKind::Presenter, part: Part::Presenter(id) }
     }
 
-    /// The document's id: UUIDv5 (RFC 9562) of its name in the event's id as namespace.
+    /// The document's id in its first epoch: UUIDv5 (RFC 9562) of its name in the event's id as namespace.
     #[must_use]
     pub fn id(&self, event: EventId) -> DocId {
-        DocId(Uuid::new_v5(event.uuid(), self.to_string().as_bytes()).into_bytes())
+        self.id_in(event, 0)
+    }
+
+    /// The document's id in an [epoch](crate::epoch): each has its own.
+    #[must_use]
+    pub fn id_in(&self, event: EventId, epoch: u32) -> DocId {
+        let name = if epoch == 0 { self.to_string() } else { format!("{self}#{epoch}") };
+        DocId(Uuid::new_v5(event.uuid(), name.as_bytes()).into_bytes())
     }
 }
 
@@ -274,12 +281,24 @@ impl From<AutomergeError> for DocumentError {
 /// # Errors
 /// Only if Automerge refuses to write to an empty document.
 pub fn create(event: EventId, document: &DocRef, actor: ActorId) -> Result<Automerge, DocumentError> {
+    create_in(event, document, 0, actor)
+}
+
+/// As [`create`], in an [epoch](crate::epoch). Its first change is another in each, so that no change of an earlier epoch
+/// can be applied in a later one.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_in(event: EventId, document: &DocRef, epoch: u32, actor: ActorId) -> Result<Automerge, DocumentError> {
     #[expect(clippy::disallowed_methods, reason = "the random actor is replaced before it writes")]
     let mut doc = Automerge::new().with_actor(ActorId::from(GENESIS_ACTOR));
     let mut transaction = doc.transaction();
     transaction.put(ROOT, "schema_version", i64::from(SCHEMA_VERSION))?;
     transaction.put(ROOT, "event_id", event.to_string())?;
     transaction.put(ROOT, "document", document.to_string())?;
+    if epoch > 0 {
+        transaction.put(ROOT, "epoch", i64::from(epoch))?;
+    }
     for collection in document.kind.collections() {
         transaction.put_object(ROOT, *collection, ObjType::Map)?;
     }
@@ -309,6 +328,13 @@ pub fn check_version(doc: &Automerge) -> Result<(), DocumentError> {
         Some(found) if found > SCHEMA_VERSION => Err(DocumentError::Newer { found }),
         _ => Ok(()),
     }
+}
+
+/// The shard for the check-ins of an attendee whom no roster tells: every replica finds the same.
+#[must_use]
+pub fn checkins_shard(attendee: AttendeeId, shards: u16) -> DocRef {
+    let sum = attendee.to_string().bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    DocRef::shard(DocKind::Checkins, sum % shards.clamp(1, MAX_SHARDS))
 }
 
 /// The map of a collection.
@@ -366,6 +392,20 @@ mod tests {
         assert_eq!(format!("{id:?}"), ROSTER_00);
         assert_ne!(id, DocRef::shard(DocKind::Roster, 1).id(event()));
     }
+
+    #[test]
+    fn each_epoch_has_an_id_and_a_first_change_of_its_own() {
+        let document = DocRef::shard(DocKind::Roster, 0);
+        assert_eq!(document.id_in(event(), 0), document.id(event()));
+        // UUIDv5("7d444840-9dc0-41d1-b245-5ffdce74fad2", "roster/00#1") by another implementation (Python's uuid).
+        assert_eq!(format!("{:?}", document.id_in(event(), 1)), ROSTER_00_1);
+        let heads = |epoch| create_in(event(), &document, epoch, actor(1)).unwrap().get_heads();
+        assert_eq!(heads(0), create(event(), &document, actor(2)).unwrap().get_heads());
+        assert_ne!(heads(0), heads(1));
+        assert_ne!(heads(1), heads(2));
+    }
+
+    const ROSTER_00_1: &str = "3bce171c24d55b56bc4839e0500b8991";
 
     const ROSTER_00: &str = "c1ead24a07105b18b8ecc8d231e2d806";
 

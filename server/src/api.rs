@@ -8,6 +8,7 @@ pub mod device_rules;
 pub mod devices;
 pub mod documents;
 pub mod enrol;
+pub mod erasure;
 pub mod events;
 pub mod exports;
 pub mod hand_over;

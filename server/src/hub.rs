@@ -20,6 +20,7 @@ mod error;
 mod link;
 mod principal;
 mod registry;
+mod replace;
 mod session;
 mod shared;
 mod stats;
@@ -27,6 +28,7 @@ mod surroundings;
 mod usage;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use automerge::transaction::Transaction;
@@ -42,6 +44,7 @@ pub use clock::Clock;
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
+pub(crate) use replace::Taken;
 pub use stats::HubStats;
 pub use surroundings::Surroundings;
 pub use usage::DeviceLimits;
@@ -124,6 +127,26 @@ impl Hub {
     {
         self.shared.known(event).await?;
         work::edit(&self.shared, event, document, edit).await
+    }
+
+    /// Takes documents from their tasks, so that `swap` can put a new epoch of each on the disk; from then on the new ones are
+    /// used, and connections hear that the old ones have ended. Each gets the next epoch, or the one that is said if that is later.
+    /// Meanwhile nobody can use them. If `swap` says no, they are
+    /// as they were, and those who used them come back.
+    ///
+    /// # Errors
+    /// What `swap` said, or why a document could not be taken.
+    pub(crate) async fn replace<T, E>(
+        &self,
+        event: EventId,
+        documents: BTreeMap<DocRef, u32>,
+        swap: impl AsyncFnOnce(Vec<Taken>) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<HubError>,
+    {
+        self.shared.known(event).await?;
+        replace::replace(&self.shared, event, documents, swap).await
     }
 
     /// The documents of an event: those of every kind, shard and presenter that it has.

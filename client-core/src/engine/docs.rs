@@ -14,7 +14,7 @@ use crate::event::Topic;
 use crate::store::{OutboxRow, Write};
 
 impl Engine {
-    fn actor(&mut self, cx: &mut Cx<'_>) -> Result<ActorId, EngineError> {
+    pub(super) fn actor(&mut self, cx: &mut Cx<'_>) -> Result<ActorId, EngineError> {
         let device = self.book(cx)?.1.device;
         let session = *self.session.get_or_insert_with(|| {
             let mut session = [0; 8];
@@ -87,13 +87,13 @@ impl Engine {
 
     /// Makes the first change of a document of which nothing is here: every replica makes the same.
     fn begin(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
-        let (actor, event) = (self.actor(cx)?, self.event_id(cx)?);
+        let (actor, event, epoch) = (self.actor(cx)?, self.event_id(cx)?, self.epoch_here(&doc));
         let am = self.doc(cx, doc)?;
         let damaged = |source| EngineError::Document { document: doc, source };
         if !am.is_empty() {
             return document::check_version(am).map_err(damaged);
         }
-        *am = document::create(event, &doc, actor).map_err(damaged)?;
+        *am = document::create_in(event, &doc, epoch, actor).map_err(damaged)?;
         let genesis = am.save_after(&[]);
         cx.touched.docs.insert(doc);
         cx.write(Write::AppendChunk(doc, genesis));

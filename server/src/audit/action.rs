@@ -28,6 +28,8 @@ actions! {
     Imported => "event.imported";
     /// People were exported: attendees or check-ins.
     Exported => "event.exported";
+    /// It was said for how long an event's personal data is kept.
+    RetentionSet => "event.retention_set";
     /// Personal data of an event was erased when its time was over.
     EventErased => "event.erased";
     /// Personal data of one attendee was erased.

@@ -17,6 +17,8 @@ pub enum Action {
     ListDocuments,
     /// Import a file.
     Import,
+    /// Erase an attendee, and say for how long personal data is kept.
+    Erase,
     /// Export the public programme.
     ExportProgramme,
     /// Export attendees or check-ins.
@@ -35,14 +37,14 @@ pub enum Action {
 #[must_use]
 pub const fn allows(role: RoleKind, action: Action) -> bool {
     use Action::{
-        BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts, ManageDevices,
-        ManageTickets, ReadCounts, SeeEvent,
+        BackUp, CreateEvent, Erase, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts,
+        ManageDevices, ManageTickets, ReadCounts, SeeEvent,
     };
     let [coordinator, finance, staff, presenter] = match action {
         CreateEvent | BackUp => [false, false, false, false],
         SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
         ReadCounts => [true, true, true, false],
-        Import | ExportPeople | ManageAccounts | ManageDevices | ManageTickets => [true, false, false, false],
+        Import | Erase | ExportPeople | ManageAccounts | ManageDevices | ManageTickets => [true, false, false, false],
     };
     match role {
         RoleKind::Coordinator => coordinator,

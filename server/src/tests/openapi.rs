@@ -64,6 +64,6 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
             assert_eq!(answer.code(), "token_missing", "{method} {path}");
         }
     }
-    assert_eq!(seen, 40);
+    assert_eq!(seen, 44);
     app.stop().await;
 }

@@ -76,7 +76,7 @@ async fn run(arguments: &Arguments) -> Result<(), SetError> {
     println!("public_url http://{}", stage.server.address());
     println!("admin_url http://{}", stage.server.admin_address());
     println!("operator {}", tokens.mint(&Bearer::Operator, now, OPERATOR_S)?);
-    println!("coordinator {}", coordinator.token.reveal());
+    println!("coordinator {}", coordinator.access_token());
     println!("event_id {}", stage.event);
     println!("device_id {}\n", staff.device);
     tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await.map_err(io::Error::other)??;
