@@ -63,7 +63,7 @@ pub(crate) async fn withdrawn(documents: &Documents, event: EventId) -> Result<W
 }
 
 async fn secrets_of(app: &App, event: EventId) -> Secrets {
-    Secrets::of(&app.data(), event)
+    Secrets::of(app.data(), event)
 }
 
 /// The key that signs: the latest of Muster's that is not retired and whose private half is here.
