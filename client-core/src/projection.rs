@@ -22,8 +22,12 @@ use crate::store::{
 pub(crate) struct Projections<'s> {
     store: &'s dyn StoreRead,
     facts: BTreeMap<FactId, FactRow>,
+    /// Facts that documents no longer hold: they were refused.
+    gone: BTreeSet<FactId>,
     attendees: BTreeMap<AttendeeId, Option<AttendeeRow>>,
     tallies: BTreeMap<(AttendeeId, CheckpointId), Tally>,
+    /// Places at which no fact is left.
+    tallies_gone: BTreeSet<(AttendeeId, CheckpointId)>,
     counts: BTreeMap<(CheckpointId, String), (Count, Count)>,
     doubles: BTreeMap<(AttendeeId, CheckpointId), Vec<DoubleRow>>,
     heard: BTreeMap<DeviceId, HeardRow>,
@@ -37,8 +41,10 @@ impl<'s> Projections<'s> {
         Self {
             store,
             facts: BTreeMap::new(),
+            gone: BTreeSet::new(),
             attendees: BTreeMap::new(),
             tallies: BTreeMap::new(),
+            tallies_gone: BTreeSet::new(),
             counts: BTreeMap::new(),
             doubles: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -51,6 +57,7 @@ impl<'s> Projections<'s> {
     pub(crate) fn fact(&self, id: FactId) -> Result<Option<FactRow>, StoreError> {
         match self.facts.get(&id) {
             Some(row) => Ok(Some(row.clone())),
+            None if self.gone.contains(&id) => Ok(None),
             None => self.store.fact(id),
         }
     }
@@ -63,10 +70,10 @@ impl<'s> Projections<'s> {
     }
 
     fn over(&self, mut stored: Vec<FactRow>, fits: impl Fn(&FactRow) -> bool) -> Vec<FactRow> {
-        if self.facts.is_empty() {
+        if self.facts.is_empty() && self.gone.is_empty() {
             return stored;
         }
-        stored.retain(|row| !self.facts.contains_key(&row.fact.id));
+        stored.retain(|row| !self.facts.contains_key(&row.fact.id) && !self.gone.contains(&row.fact.id));
         stored.extend(self.facts.values().filter(|row| fits(row)).cloned());
         stored.sort_by_key(|row| row.fact.id);
         stored
@@ -106,10 +113,23 @@ impl<'s> Projections<'s> {
             self.touch(known.place);
         }
         let id = fact.id;
+        self.gone.remove(&id);
         self.facts.insert(id, FactRow { fact, doc, place });
         self.touch(place);
         self.move_undos_of(id, place)?;
         Ok(true)
+    }
+
+    /// A document no longer holds a fact: it was refused, and the document begun anew without it.
+    pub(crate) fn fact_gone(&mut self, id: FactId) -> Result<(), StoreError> {
+        let Some(known) = self.fact(id)? else { return Ok(()) };
+        self.touch(known.place);
+        if let FactBody::WalkIn(walk_in) = &known.fact.body {
+            self.attendees_to_settle.insert(walk_in.attendee);
+        }
+        self.facts.remove(&id);
+        self.gone.insert(id);
+        self.move_undos_of(id, Place::Unplaced)
     }
 
     fn place_of(&self, fact: &Fact) -> Result<Place, StoreError> {
@@ -219,8 +239,10 @@ impl<'s> Projections<'s> {
         let heard_anew = self.heard_anew;
         let heard = self.heard.into_values().filter(move |row| heard_anew.contains(&row.device));
         attendees
+            .chain(self.gone.into_iter().map(Write::FactGone))
             .chain(self.facts.into_values().map(|row| Write::Fact(Box::new(row))))
             .chain(self.tallies.into_values().map(Write::Tally))
+            .chain(self.tallies_gone.into_iter().map(|(attendee, checkpoint)| Write::TallyGone(attendee, checkpoint)))
             .chain(counts)
             .chain(doubles.map(|((attendee, checkpoint), rows)| Write::Doubles(attendee, checkpoint, rows)))
             .chain(heard.map(Write::Heard))

@@ -4,6 +4,7 @@ mod crash;
 mod doors;
 mod enrolment;
 mod projections;
+mod recovery;
 mod rooms;
 mod server;
 mod sync;

@@ -260,8 +260,12 @@ pub enum Write {
     AttendeeGone(AttendeeId),
     /// Projection: a fact, in place of what was known under its id.
     Fact(Box<FactRow>),
+    /// Projection: a fact is gone.
+    FactGone(FactId),
     /// Projection: what an attendee counts for at a checkpoint.
     Tally(Tally),
+    /// Projection: an attendee counts for nothing at a checkpoint, and never did.
+    TallyGone(AttendeeId, CheckpointId),
     /// Projection: a change to the counts.
     Count(CountDelta),
     /// Projection: the double admissions of an attendee at a checkpoint, in place of what was known.

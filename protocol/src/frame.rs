@@ -207,6 +207,8 @@ pub enum Frame {
         code: String,
         /// For people, without personal data.
         detail: String,
+        /// The changes it is about; those that depend on them are meant too.
+        changes: Vec<ChangeHash>,
     },
     /// A valid frame about a document whose id does not have 16 bytes: nothing we could have.
     ForeignDocument {

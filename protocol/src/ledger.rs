@@ -74,6 +74,8 @@ pub struct DocLedger {
     /// In the order in which they came, which is the order of Automerge's queue.
     orphans: Vec<Orphan>,
     stored_changes: u64,
+    /// The highest operation number in the document.
+    highest_op: u64,
 }
 
 impl DocLedger {
@@ -89,6 +91,12 @@ impl DocLedger {
     #[must_use]
     pub const fn size(&self) -> DocumentSize {
         DocumentSize { stored_changes: self.stored_changes }
+    }
+
+    /// The highest operation number in the document, as of the last [`refresh`](Self::refresh).
+    #[must_use]
+    pub const fn highest_op(&self) -> u64 {
+        self.highest_op
     }
 
     /// How many changes wait.
@@ -107,6 +115,7 @@ impl DocLedger {
             let last = self.last.entry(change.actor.to_bytes().to_vec()).or_default();
             last.seq = last.seq.max(change.seq);
             last.op = last.op.max(change.max_op);
+            self.highest_op = self.highest_op.max(change.max_op);
         }
         self.heads = heads;
         self.stored_changes = doc.stats().num_changes;
@@ -141,6 +150,7 @@ impl DocLedger {
     /// Each change must carry the number after its author's last one, and new operation numbers.
     fn check_sequences(&self, queue: &[Orphan], ready: &[usize]) -> Result<(), GuardError> {
         let mut last: HashMap<&[u8], Last> = HashMap::new();
+        let mut highest = self.highest_op;
         for change in ready.iter().filter_map(|at| queue.get(*at)) {
             let stored = self.last.get(&change.actor).copied().unwrap_or_default();
             let last = last.entry(&change.actor).or_insert(stored);
@@ -152,7 +162,14 @@ impl DocLedger {
                 let what = "the start operation of a change";
                 return Err(GuardError::Sequence { what, value: change.start_op });
             }
+            // Automerge counts on from the highest number a change depends on. One that jumps ahead would win over
+            // everything that others write for a long time, and leave no numbers for the next jump.
+            if change.start_op > highest.saturating_add(1) {
+                let what = "the start operation of a change, beyond all it can depend on:";
+                return Err(GuardError::Sequence { what, value: change.start_op });
+            }
             let max_op = change.start_op.saturating_add(change.ops).saturating_sub(1);
+            highest = highest.max(max_op);
             *last = Last { seq: change.seq, op: max_op };
         }
         Ok(())

@@ -12,4 +12,5 @@ pub mod health;
 pub mod imports;
 pub mod input;
 pub mod openapi;
+pub mod quarantine;
 pub mod sync;

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::documents::Documents;
 use crate::error::{ApiError, ErrorCode};
 use crate::events::{self, EventRow};
-use crate::hub::{Hub, HubError};
+use crate::hub::{Hub, HubError, Surroundings};
 use crate::imports::Imports;
 use crate::metrics::Metrics;
 use crate::storage::{DATABASE_FILE, Storage, StorageError};
@@ -52,7 +52,7 @@ pub struct App {
     /// Makes and checks tokens.
     pub tokens: Tokens,
     /// Knows which devices are good.
-    pub identities: Identities,
+    pub identities: Arc<Identities>,
     /// Counts attempts to enrol.
     pub enrolments: Throttle,
     /// Takes files in.
@@ -87,14 +87,16 @@ impl App {
         let set_up = config.storage.to_storage_config();
         let storage = tokio::task::spawn_blocking(move || Storage::open_with(&path, set_up)).await;
         let storage = storage.unwrap_or(Err(StorageError::Panicked))?;
-        let hub = Hub::new(storage.clone(), config.hub.to_hub_config()).await?;
+        let identities = Arc::new(Identities::new(storage.clone(), config.auth.device_cache));
+        let surroundings = Surroundings { authors: Arc::<Identities>::clone(&identities), ..Surroundings::default() };
+        let hub = Hub::in_surroundings(Arc::new(storage.clone()), config.hub.to_hub_config(), surroundings).await?;
         let server_id = hub.storage_id().as_str().to_owned();
         Ok(Arc::new(Self {
             documents: Documents::new(hub.clone()),
             hub,
             server_id,
             tokens,
-            identities: Identities::new(storage.clone(), config.auth.device_cache),
+            identities,
             enrolments: Throttle::new(
                 config.auth.enrol_attempts,
                 Duration::from_secs(u64::from(config.auth.enrol_window_s)),

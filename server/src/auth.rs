@@ -5,6 +5,7 @@
 //! operator's token is made by whoever can read the key's file, for five minutes: [`token`]. What each may do is one
 //! table: [`permission`].
 
+mod authors;
 pub mod code;
 pub mod extract;
 pub mod identity;

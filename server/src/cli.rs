@@ -13,6 +13,7 @@ mod logging;
 mod options;
 mod output;
 mod people;
+mod quarantine;
 mod transport;
 
 use crate::auth::keys::KeyError;
@@ -72,6 +73,9 @@ enum Command {
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Look at refused changes, accept or discard them
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Copy the server's data while it runs
     Backup {
         /// A folder that does not exist yet; `muster serve --data` can run on it
@@ -155,6 +159,7 @@ pub(crate) async fn run_with(
         Command::Config => options::print(&loaded, common.json, output),
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
+        Command::Quarantine(command) => quarantine::run(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }

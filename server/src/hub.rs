@@ -12,6 +12,7 @@
 //! - Documents that nobody uses are stored as a snapshot and leave memory.
 
 mod admission;
+mod authors;
 mod catalog;
 mod clock;
 mod config;
@@ -35,7 +36,8 @@ use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 use muster_protocol::{PeerId, PeerInfo, StorageId};
 
-pub use admission::{AccessAdmission, Admission, Decision, Upload};
+pub use admission::{AccessAdmission, Admission, Decision, RefusedChange, RuleAdmission, Upload};
+pub use authors::{Authors, Known, NoAuthors, Standing};
 pub use clock::Clock;
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};

@@ -17,6 +17,7 @@ pub mod hub;
 pub mod imports;
 pub mod interchange;
 pub mod metrics;
+mod quarantine;
 mod records;
 pub mod router;
 pub mod run;

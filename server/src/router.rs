@@ -14,7 +14,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, sync};
+use crate::api::{
+    audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, quarantine, sync,
+};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 
@@ -31,6 +33,10 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(devices::revoke))
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::show))
+        .routes(routes!(quarantine::accept))
+        .routes(routes!(quarantine::discard))
 }
 
 /// Requests that move files.

@@ -6,6 +6,7 @@ mod devices;
 mod events;
 mod limits;
 mod openapi;
+mod quarantine;
 mod roles;
 mod stopping;
 mod test_app;

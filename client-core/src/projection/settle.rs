@@ -82,13 +82,21 @@ impl Projections<'_> {
         let category = self.category(attendee, facts)?;
         let tally = Tally { attendee, checkpoint, category, count: count_one(attendee, checkpoint, facts) };
         let known = self.tally(place)?;
-        if known.as_ref() == Some(&tally) {
+        if known.as_ref() == Some(&tally) && !facts.is_empty() {
             return Ok(false);
         }
+        let was_known = known.is_some();
         if let Some(known) = known {
             let (minus, _) = self.counts.entry((checkpoint, known.category)).or_default();
             *minus = sum(minus, &known.count);
         }
+        if facts.is_empty() {
+            // What was here was refused.
+            self.tallies.remove(&place);
+            self.tallies_gone.insert(place);
+            return Ok(was_known);
+        }
+        self.tallies_gone.remove(&place);
         let (_, plus) = self.counts.entry((checkpoint, tally.category.clone())).or_default();
         *plus = sum(plus, &tally.count);
         self.tallies.insert(place, tally);

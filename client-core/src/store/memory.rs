@@ -61,7 +61,9 @@ impl MemoryStore {
             Write::Attendee(row) => drop(self.attendees.insert(row.id, (**row).clone())),
             Write::AttendeeGone(id) => drop(self.attendees.remove(id)),
             Write::Fact(row) => drop(self.facts.insert(row.fact.id, (**row).clone())),
+            Write::FactGone(id) => drop(self.facts.remove(id)),
             Write::Tally(row) => drop(self.tallies.insert((row.checkpoint, row.attendee), row.clone())),
+            Write::TallyGone(attendee, checkpoint) => drop(self.tallies.remove(&(*checkpoint, *attendee))),
             Write::Count(delta) => {
                 let key = (delta.checkpoint, delta.category.clone());
                 let count = moved(self.counts.get(&key).copied().unwrap_or_default(), &delta.minus, &delta.plus);

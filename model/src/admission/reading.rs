@@ -83,11 +83,7 @@ impl<'d> Reader<'d> {
     ///
     /// # Errors
     /// What `each` said.
-    pub fn read<E>(
-        &mut self,
-        change: &Change,
-        mut each: impl FnMut(&Operation<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn read<E>(&mut self, change: &Change, mut each: impl FnMut(&Operation<'_>) -> Result<(), E>) -> Result<(), E> {
         let decoded = change.decode();
         let author = DeviceId::of_actor(&decoded.actor_id);
         let mut counter = decoded.start_op.get();
@@ -212,13 +208,20 @@ impl<'d> Reader<'d> {
     }
 }
 
-fn edit<'o>(
-    op: &Op,
-    key: &Key,
-    collection: Option<&'o str>,
-    depth: usize,
-    author: Option<DeviceId>,
-) -> Operation<'o> {
+/// The key and the text of the fact that a change appends to a document, if that is all it does.
+#[must_use]
+pub fn appended_fact(document: &DocRef, change: &Change) -> Option<(String, String)> {
+    let decoded = change.decode();
+    let [op] = decoded.operations.as_slice() else { return None };
+    let (ObjectId::Id(object), Key::Map(key), OpType::Put(ScalarValue::Str(text))) = (&op.obj, &op.key, &op.action)
+    else {
+        return None;
+    };
+    let in_facts = is_genesis_actor(object.actor()) && collection_at(document.kind, object.counter()) == Some("facts");
+    in_facts.then(|| (key.to_string(), text.to_string()))
+}
+
+fn edit<'o>(op: &Op, key: &Key, collection: Option<&'o str>, depth: usize, author: Option<DeviceId>) -> Operation<'o> {
     let value = match &op.action {
         OpType::Put(ScalarValue::Str(text)) => text.len(),
         OpType::Put(ScalarValue::Bytes(bytes) | ScalarValue::Unknown { bytes, .. }) => bytes.len(),

@@ -23,6 +23,8 @@ pub enum Action {
     ExportPeople,
     /// List, enrol and revoke devices.
     ManageDevices,
+    /// Look at refused changes, accept or discard them.
+    SettleQuarantine,
     /// Read how many are in and how many rooms are ready.
     ReadCounts,
 }
@@ -32,12 +34,13 @@ pub enum Action {
 pub const fn allows(role: RoleKind, action: Action) -> bool {
     use Action::{
         BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageDevices, ReadCounts, SeeEvent,
+        SettleQuarantine,
     };
     let [coordinator, finance, staff, presenter] = match action {
         CreateEvent | BackUp => [false, false, false, false],
         SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
         ReadCounts => [true, true, true, false],
-        Import | ExportPeople | ManageDevices => [true, false, false, false],
+        Import | ExportPeople | ManageDevices | SettleQuarantine => [true, false, false, false],
     };
     match role {
         RoleKind::Coordinator => coordinator,

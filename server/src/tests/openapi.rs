@@ -39,6 +39,7 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
         let filled = path
             .replace("{event_id}", "7d444840-9dc0-41d1-b245-5ffdce74fad2")
             .replace("{device_id}", "0123456789abcdef")
+            .replace("{entry}", "1")
             .replace("{format}", "schedule-xml");
         let method: Method = method.to_uppercase().parse().unwrap();
         let request = app.request(method.clone(), "", &filled).json(&json!({}));
@@ -51,6 +52,6 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
             assert_eq!(answer.code(), "token_missing", "{method} {path}");
         }
     }
-    assert_eq!(seen, 19);
+    assert_eq!(seen, 23);
     app.stop().await;
 }

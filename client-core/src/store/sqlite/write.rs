@@ -60,7 +60,13 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
         Write::Attendee(row) => attendee(tx, row, waiting),
         Write::AttendeeGone(id) => attendee_gone(tx, *id),
         Write::Fact(row) => fact(tx, row),
+        Write::FactGone(id) => run(tx, "DELETE FROM facts WHERE id = ?", [id.to_string()]),
         Write::Tally(row) => tally(tx, row),
+        Write::TallyGone(attendee, checkpoint) => run(
+            tx,
+            "DELETE FROM tallies WHERE attendee = ? AND checkpoint = ?",
+            [attendee.to_string(), checkpoint.to_string()],
+        ),
         Write::Count(delta) => count(tx, delta),
         Write::Doubles(attendee, checkpoint, rows) => {
             let (attendee, checkpoint) = (attendee.to_string(), checkpoint.to_string());

@@ -1,3 +1,4 @@
+use automerge::ChangeHash;
 use proptest::prelude::*;
 
 use super::*;
@@ -29,7 +30,8 @@ fn frames() -> impl Strategy<Value = Frame> {
                 }
                 _ => {
                     let (code, detail) = ("read_only".to_owned(), target.to_string());
-                    Frame::Notice { sender, target, document: Some(document), code, detail }
+                    let changes = vec![ChangeHash([7; 32]); usize::from(count % 3 == 0)];
+                    Frame::Notice { sender, target, document: Some(document), code, detail, changes }
                 }
             }
         },
