@@ -236,8 +236,8 @@ async fn bombs_in_an_allowed_document_end_the_connection() {
     assert!(Stage::opens(&phone, CHECKINS).await);
     phone.edit(CHECKINS, phone.actor(1), |tx| {
         let facts = muster_model::document::collection(tx, "facts").unwrap();
-        let list = tx.put_object(facts, "x-1", ObjType::List)?;
-        (0..20_001).try_for_each(|at| tx.insert(&list, at, 0))
+        let text = tx.put_object(facts, "x-1", ObjType::Text)?;
+        tx.splice_text(&text, 0, 0, &"0".repeat(20_001))
     });
     let (code, reason) = phone.closed().await;
     assert_eq!((code, reason.as_str()), (1008, "guard_ops"));
