@@ -83,11 +83,7 @@ impl<'d> Reader<'d> {
     ///
     /// # Errors
     /// What `each` said.
-    pub fn read<E>(
-        &mut self,
-        change: &Change,
-        mut each: impl FnMut(&Operation<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn read<E>(&mut self, change: &Change, mut each: impl FnMut(&Operation<'_>) -> Result<(), E>) -> Result<(), E> {
         let decoded = change.decode();
         let author = DeviceId::of_actor(&decoded.actor_id);
         let mut counter = decoded.start_op.get();
@@ -212,13 +208,7 @@ impl<'d> Reader<'d> {
     }
 }
 
-fn edit<'o>(
-    op: &Op,
-    key: &Key,
-    collection: Option<&'o str>,
-    depth: usize,
-    author: Option<DeviceId>,
-) -> Operation<'o> {
+fn edit<'o>(op: &Op, key: &Key, collection: Option<&'o str>, depth: usize, author: Option<DeviceId>) -> Operation<'o> {
     let value = match &op.action {
         OpType::Put(ScalarValue::Str(text)) => text.len(),
         OpType::Put(ScalarValue::Bytes(bytes) | ScalarValue::Unknown { bytes, .. }) => bytes.len(),

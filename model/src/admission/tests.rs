@@ -140,7 +140,12 @@ fn records_are_edited_by_whoever_may_and_in_their_own_part() {
         (program, staff, edit(Some("rooms")), Err(Refusal::MayNotWrite)),
         (program, coordinator, create("rooms", &id), Ok(())),
         (program, coordinator, create("rooms", "hall"), Err(Refusal::IdMalformed)),
-        (program, coordinator, Operation::PutRecord { collection: "rooms", key: &id, taken: true }, Err(Refusal::IdTaken)),
+        (
+            program,
+            coordinator,
+            Operation::PutRecord { collection: "rooms", key: &id, taken: true },
+            Err(Refusal::IdTaken),
+        ),
         (program, coordinator, Operation::DeleteRecord { collection: "rooms" }, Ok(())),
         (program, coordinator, Operation::Structure, Err(Refusal::StructureForbidden)),
         (program, coordinator, edit(None), Ok(())),
@@ -223,11 +228,8 @@ fn what_a_phones_change_does_is_one_fact() {
         fact::append(tx, &fact).unwrap();
         Ok(())
     });
-    let expected = Operation::PutFact {
-        key: &fact_id(1, 7).to_string(),
-        text: Some(&fact.to_json().unwrap()),
-        taken: false,
-    };
+    let expected =
+        Operation::PutFact { key: &fact_id(1, 7).to_string(), text: Some(&fact.to_json().unwrap()), taken: false };
     assert_eq!(read(&before, DocKind::Checkins, &[&made]), [format!("{expected:?}")]);
     // Whoever has it already finds its key taken, also within one message.
     assert!(read(&doc, DocKind::Checkins, &[&made])[0].contains("taken: true"));
@@ -298,7 +300,10 @@ fn record_edits_are_named_by_collection_and_depth() {
         Ok(())
     });
     let found = read(&empty, DocKind::Program, &[&made]);
-    assert!(found[0].starts_with("PutRecord { collection: \"rooms\"") && found[0].contains("taken: false"), "{found:?}");
+    assert!(
+        found[0].starts_with("PutRecord { collection: \"rooms\"") && found[0].contains("taken: false"),
+        "{found:?}"
+    );
     assert!(found[1..].iter().all(|edit| edit.contains("Some(\"rooms\")")), "{found:?}");
     assert!(found.iter().any(|edit| edit.contains("depth: 1")), "the list of equipment: {found:?}");
     // A later edit names an object that only the document knows.
