@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use automerge::Automerge;
 use automerge::sync::{Message as SyncMessage, State, SyncDoc};
 use futures_util::future::try_join_all;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 use muster_client_native::{Enrolled, EnrolmentLink, enrol};
 use muster_model::document::{DocKind, DocRef};
 use muster_protocol::{
@@ -87,7 +87,9 @@ async fn crew(stage: &Stage, http: &reqwest::Client) -> Vec<Enrolled> {
         let link = EnrolmentLink::parse(text(&answer, "link").unwrap()).unwrap();
         enrol(http, &link, "Phone").await
     };
-    try_join_all((0..PHONES).map(one)).await.unwrap()
+    // A few at a time, as a crew enrols: it is coming back that they all do at once.
+    let enrolling = stream::iter((0..PHONES).map(one)).buffered(4);
+    enrolling.try_collect().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
