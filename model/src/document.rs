@@ -306,6 +306,21 @@ pub fn create_in(event: EventId, document: &DocRef, epoch: u32, actor: ActorId) 
     Ok(doc.with_actor(actor))
 }
 
+/// How many operations of the genesis come before those that make the collections.
+const GENESIS_FIELDS: u64 = 3;
+
+/// Whether a change's actor is the one under which documents are begun.
+#[must_use]
+pub fn is_genesis_actor(actor: &ActorId) -> bool {
+    actor.to_bytes() == GENESIS_ACTOR
+}
+
+/// The collection that the genesis of a kind makes with its operation of this number.
+pub(crate) fn collection_at(kind: DocKind, operation: u64) -> Option<&'static str> {
+    let index = operation.checked_sub(GENESIS_FIELDS.saturating_add(1))?;
+    kind.collections().get(usize::try_from(index).ok()?).copied()
+}
+
 /// A stored document, to be written by `actor` from here on.
 ///
 /// # Errors
@@ -427,6 +442,24 @@ mod tests {
             }
             one.merge(&mut other).unwrap();
             assert_eq!(one.keys(collection(&one, name).unwrap()).count(), 2, "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_genesis_makes_its_collections_with_the_operations_that_readers_expect() {
+        for kind in DocKind::ALL {
+            let document = DocRef { kind, part: Part::Whole };
+            let doc = create(event(), &document, actor(1)).unwrap();
+            for (number, name) in (4..).zip(kind.collections()) {
+                let id = collection(&doc, name).unwrap();
+                let ObjId::Id(counter, made_by, _) = id else { panic!("{kind} {name}") };
+                assert_eq!((counter, is_genesis_actor(&made_by)), (number, true), "{kind} {name}");
+                assert_eq!(collection_at(kind, counter), Some(*name));
+            }
+            let beyond = 4 + u64::try_from(kind.collections().len()).unwrap();
+            for number in [0, 1, 2, 3, beyond, u64::MAX] {
+                assert_eq!(collection_at(kind, number), None, "{kind} {number}");
+            }
         }
     }
 
