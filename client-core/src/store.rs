@@ -258,8 +258,6 @@ pub enum Write {
     OutboxDone(ServerId, DocRef, ChangeHash),
     /// What we share with a server.
     SyncState(ServerId, DocRef, Vec<u8>),
-    /// Everything that is kept of a document: chunks, outbox and sync states; projections are not.
-    Forget(DocRef),
     /// What was deleted in this batch and before leaves the disk: nothing of it can be read from the file any more. Not to be
     /// done often: it may take some hundred milliseconds.
     Purge,
@@ -279,7 +277,8 @@ pub enum Write {
     Doubles(AttendeeId, CheckpointId, Vec<DoubleRow>),
     /// Empties all projections.
     ClearProjections,
-    /// The document is gone, with its chunks, its outbox and its sync states. Its bytes are not found in the store any more.
+    /// The document is gone, with its chunks, its outbox and its sync states. Its bytes are written over; the log holds them
+    /// until a [`Write::Purge`].
     ForgetDocument(DocRef),
     /// Empties the store. No byte of it is found any more.
     Wipe,
@@ -316,7 +315,7 @@ impl WriteBatch {
     /// Whether it takes something away for good: what is left of it in the file has to go too.
     #[must_use]
     pub fn forgets(&self) -> bool {
-        self.writes.iter().any(|write| matches!(write, Write::ForgetDocument(_) | Write::Wipe))
+        self.writes.iter().any(|write| matches!(write, Write::Purge | Write::Wipe))
     }
 
     /// Adds a change.

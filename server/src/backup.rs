@@ -120,6 +120,11 @@ fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
     private(draft)?;
     let folder = draft.join(keys::FOLDER);
     private(&folder)?;
+    copy_keys(data, &folder)
+}
+
+/// Copies all keys of a data directory into the folder of keys of another.
+pub(crate) fn copy_keys(data: &Path, folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(data.join(keys::FOLDER))? {
         let from = entry?.path();
         // What else lies there is no key: the draft of one that is being made.
@@ -131,8 +136,8 @@ fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
         fs::set_permissions(&to, fs::Permissions::from_mode(0o600))?;
         File::open(&to)?.sync_all()?;
     }
-    secrets::copy_all(data, &folder)?;
-    File::open(&folder)?.sync_all()
+    secrets::copy_all(data, folder)?;
+    File::open(folder)?.sync_all()
 }
 
 fn publish(draft: &Path, target: &Path) -> io::Result<u64> {

@@ -1,6 +1,5 @@
 //! Backups are looked at and restored here, without a server: a backup is worth what can be read of it.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -15,6 +14,7 @@ use serde::Serialize;
 use crate::audit::{self, Action, Actor, Entry};
 use crate::auth::keys;
 use crate::auth::ring::KeyRing;
+use crate::backup::copy_keys;
 use crate::clock;
 use crate::storage::sqlite_documents::load;
 use crate::storage::{DATABASE_FILE, Storage, StorageError, layout};
@@ -124,7 +124,7 @@ pub fn check(backup: &Path) -> Result<Checked, RestoreError> {
             found.fault(format!("the audit log: {fault}"));
         }
     }
-    if let Err(error) = keys_of(backup) {
+    if let Err(error) = KeyRing::load(backup) {
         found.fault(format!("the signing keys cannot be used: {error}"));
     }
     found.sound = found.faults.is_empty();
@@ -237,27 +237,13 @@ async fn prepare(backup: &Path, data: &Path) -> Result<(Checked, PathBuf), Resto
 }
 
 fn copy(backup: &Path, draft: &Path) -> io::Result<()> {
-    let private = |folder: &Path| fs::DirBuilder::new().mode(0o700).recursive(true).create(folder);
-    private(&draft.join(keys::FOLDER))?;
-    let copy = |from: &Path, to: &Path| {
-        fs::copy(from, to)?;
-        fs::set_permissions(to, fs::Permissions::from_mode(0o600))?;
-        File::open(to)?.sync_all()
-    };
-    copy(&backup.join(DATABASE_FILE), &draft.join(DATABASE_FILE))?;
-    for name in keys_of(backup)? {
-        copy(&backup.join(keys::FOLDER).join(&name), &draft.join(keys::FOLDER).join(&name))?;
-    }
-    Ok(())
-}
-
-/// The names of the key files; the keys can be used.
-fn keys_of(folder: &Path) -> io::Result<Vec<OsString>> {
-    KeyRing::load(folder).map_err(io::Error::other)?;
-    let names = fs::read_dir(folder.join(keys::FOLDER))?.map(|file| file.map(|file| file.file_name()));
-    // What else lies there is no key.
-    let is_key = |name: &OsString| Path::new(name).extension().is_some_and(|kind| kind == "pem" || kind == "json");
-    names.filter(|name| name.as_ref().map_or(true, is_key)).collect()
+    let folder = draft.join(keys::FOLDER);
+    fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder)?;
+    let database = draft.join(DATABASE_FILE);
+    fs::copy(backup.join(DATABASE_FILE), &database)?;
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o600))?;
+    File::open(&database)?.sync_all()?;
+    copy_keys(backup, &folder)
 }
 
 /// The data directory appears whole: a rename replaces an empty folder.

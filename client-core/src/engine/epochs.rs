@@ -184,7 +184,7 @@ impl Engine {
         let legacy = self.legacy(cx, doc, &am, &erasure)?;
         let changes = bring_over(&mut am, &legacy.facts, cx.now.ms().div_euclid(1_000))?;
         cx.touched.docs.insert(doc);
-        cx.write(Write::Forget(doc));
+        cx.write(Write::ForgetDocument(doc));
         cx.write(Write::Snapshot(doc, am.save()));
         let servers: Vec<_> = self.book(cx)?.0.servers.keys().cloned().collect();
         for server in servers {
@@ -206,8 +206,7 @@ impl Engine {
         } else {
             self.project_some(cx, doc, legacy.changed)?;
         }
-        put_meta(cx, PURGE, &true)?;
-        self.add_job(Job::Purge);
+        self.purge_later(cx)?;
         let of_kind = match doc.kind {
             DocKind::Roster => Topic::Attendees,
             DocKind::Program => Topic::Program,
@@ -283,6 +282,12 @@ impl Engine {
             }
         }
         Ok(Legacy { facts, changed: ChangedKeys::new(), lost: true })
+    }
+
+    /// Has what was dropped leave the disk, when nothing else waits.
+    pub(super) fn purge_later(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
+        self.add_job(Job::Purge);
+        put_meta(cx, PURGE, &true)
     }
 
     /// Whether what was dropped has still to leave the disk.

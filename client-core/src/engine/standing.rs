@@ -154,6 +154,7 @@ impl Engine {
 
     fn drop_document(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
         cx.write(Write::ForgetDocument(doc));
+        self.purge_later(cx)?;
         self.forget_job(cx, doc);
         self.docs.remove(&doc);
         self.unusable.remove(&doc);
@@ -244,6 +245,7 @@ impl Engine {
         cx.speak.clear();
         self.docs.clear();
         self.unusable.clear();
+        self.epochs = super::epochs::EpochBook::default();
         (self.event, self.program, self.rooms) = (None, None, None);
         self.held.clear();
         self.by_id.clear();

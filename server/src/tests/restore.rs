@@ -17,6 +17,8 @@ async fn backed_up() -> (tempfile::TempDir, String) {
     let event = app.event().await;
     app.fill(event).await;
     app.staff(event).await;
+    muster(app.dir.path(), &["key", "rotate"]).await.unwrap();
+    muster(app.dir.path(), &["ticket", "keys", &event.to_string(), "rotate"]).await.unwrap();
     let place = tempfile::tempdir().unwrap();
     let body = json!({"target": place.path().join("copy")});
     app.post(&app.operator(), "/api/v1/backups", &body).await.json();
@@ -26,6 +28,21 @@ async fn backed_up() -> (tempfile::TempDir, String) {
 
 async fn as_it_is(_: &Path) -> Result<(), RestoreError> {
     Ok(())
+}
+
+/// The names of all files below a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(names(&path))
+        } else {
+            found.push(path.file_name().unwrap().display().to_string())
+        }
+    }
+    found.sort();
+    found
 }
 
 fn damage(copy: &Path, sql: &str) {
@@ -49,6 +66,8 @@ async fn a_backup_is_checked_unchanged_and_restored_once() {
     fs::create_dir(&data).unwrap();
     let said = muster(&data, &words).await.unwrap();
     assert!(said.contains("Complete and readable.") && said.contains("muster serve --data"), "{said}");
+    assert_eq!(names(&data.join("keys")), names(&copy.join("keys")), "all keys are there, those of tickets too");
+    assert!(names(&data.join("keys")).len() > 2);
     let list = muster(&data, &["event", "export", &event, "--format", "attendees-csv"]).await.unwrap();
     assert!(list.contains("Jānis Bērziņš"));
     let verified = muster_json(&data, &["audit", "verify"]).await;
@@ -74,9 +93,8 @@ async fn what_is_wrong_with_a_backup_is_said_and_it_is_not_restored() {
     for (number, (sql, fault)) in cases.into_iter().enumerate() {
         let copy = place.path().join(format!("damaged-{number}"));
         fs::create_dir_all(copy.join("keys")).unwrap();
-        for file in [DATABASE_FILE, "keys/signing.pem"] {
-            fs::copy(place.path().join("copy").join(file), copy.join(file)).unwrap();
-        }
+        fs::copy(place.path().join("copy").join(DATABASE_FILE), copy.join(DATABASE_FILE)).unwrap();
+        crate::backup::copy_keys(&place.path().join("copy"), &copy.join("keys")).unwrap();
         damage(&copy, sql);
         let found = restore::check(&copy).unwrap();
         assert!(!found.sound && found.faults.iter().any(|said| said.contains(fault)), "{sql}: {:?}", found.faults);
@@ -88,7 +106,7 @@ async fn what_is_wrong_with_a_backup_is_said_and_it_is_not_restored() {
         assert!(matches!(check, CliError::BackupUnsound), "{check}");
     }
     let copy = place.path().join("copy");
-    fs::remove_file(copy.join("keys/signing.pem")).unwrap();
+    fs::remove_dir_all(copy.join("keys")).unwrap();
     assert!(restore::check(&copy).unwrap().faults[0].contains("signing keys"));
     damage(&copy, "PRAGMA user_version = 99");
     assert!(matches!(restore::check(&copy).unwrap_err(), RestoreError::Storage(_)));

@@ -33,7 +33,7 @@ fn no_byte_of_what_is_forgotten_is_left_in_the_file() {
     // An older copy, in pages that are free by now.
     commit(&mut store, vec![Write::Snapshot(doc, b"Ozolins".repeat(500))]);
     assert!(files_hold(dir.path(), b"Berzins") && files_hold(dir.path(), b"Ozolins"));
-    commit(&mut store, vec![Write::ForgetDocument(doc)]);
+    commit(&mut store, vec![Write::ForgetDocument(doc), Write::Purge]);
     assert!(!files_hold(dir.path(), b"Berzins") && !files_hold(dir.path(), b"Ozolins"));
     commit(&mut store, vec![chunk("Berzins"), Write::Meta("label".into(), Some(b"Kalnins".to_vec()))]);
     commit(&mut store, vec![Write::Wipe]);

@@ -58,12 +58,6 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
             "INSERT INTO sync_states VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
             params![server.0, doc.to_string(), bytes],
         ),
-        Write::Forget(doc) => {
-            let doc = doc.to_string();
-            run(tx, "DELETE FROM chunks WHERE doc = ?", [&doc])?;
-            run(tx, "DELETE FROM outbox WHERE doc = ?", [&doc])?;
-            run(tx, "DELETE FROM sync_states WHERE doc = ?", [&doc])
-        }
         // The index keeps deleted words until its parts are joined.
         Write::Purge => run(tx, "INSERT INTO attendee_index (attendee_index) VALUES ('optimize')", []),
         Write::Heard(row) => heard(tx, row),
