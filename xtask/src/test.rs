@@ -6,11 +6,9 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use crate::api_check;
 use crate::arrows;
 use crate::bindings;
 use crate::demo;
-use crate::deny;
 use crate::error::Error;
 use crate::npm;
 use crate::setup;
@@ -19,7 +17,7 @@ use crate::workspace::{Workspace, run as run_program};
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo, the bindings, the made requests and the look at licences
+    /// Leave out the demo and the bindings
     #[arg(long)]
     fast: bool,
 }
@@ -42,8 +40,7 @@ const GATES: [(&str, Action); 7] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 4] =
-    [("demo", demo::check), ("bindings", bindings::check), ("api", api_check::check), ("deny", deny::check)];
+const SLOW_GATES: [(&str, Action); 2] = [("demo", demo::check), ("bindings", bindings::check)];
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
