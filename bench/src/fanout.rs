@@ -29,7 +29,7 @@ use link::{Load, Share};
 use phone::{Replica, Start};
 use subject::Server;
 use tally::Tally;
-pub(crate) use visitor::Visitor;
+pub(crate) use visitor::{Documents, Visitor};
 
 /// How long after the last change a server may take until everybody has everything.
 const CONVERGE_WITHIN: Duration = Duration::from_secs(100);

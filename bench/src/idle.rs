@@ -41,7 +41,7 @@ pub(crate) async fn run(venue: &Venue, phones: usize, report: &mut Report) -> Re
     let places = Semaphore::new(CONNECTING);
     let one = async |device: muster_client_native::Enrolled| {
         let _place = places.acquire().await;
-        let token = Some(device.token.reveal().to_owned());
+        let token = Some(device.access_token().to_owned());
         let door = Door { url: device.sync_url, token, device: device.device };
         Visitor::new(Link::open(&door).await?, Arc::clone(&documents)).join().await
     };

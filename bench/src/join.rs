@@ -53,7 +53,7 @@ pub(crate) async fn run(venue: &Venue, report: &mut Report) -> Result<(), BenchE
 
 /// What the server has sent to phones so far, as its metrics say.
 async fn bytes_out(venue: &Venue, http: &reqwest::Client) -> Result<u64, BenchError> {
-    let url = format!("http://{}/metrics", venue.stage.server.address());
+    let url = format!("http://{}/metrics", venue.stage.server.admin_address());
     let text = http.get(url).send().await?.error_for_status()?.text().await?;
     let line = text.lines().find_map(|line| line.strip_prefix("muster_hub_bytes_out_total "));
     line.and_then(|value| value.trim().parse().ok()).ok_or(BenchError::Missing("the metric of bytes sent"))

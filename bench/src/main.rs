@@ -9,6 +9,7 @@ mod idle;
 mod join;
 mod process;
 mod report;
+mod storm;
 mod venue;
 
 use std::path::PathBuf;
@@ -30,6 +31,12 @@ const LARGE: usize = 50_000;
 
 /// Attendees of the event that idle phones hold.
 const SMALL: usize = 1_000;
+
+/// Attendees after an import that the phones of `storm` missed.
+const MORE: usize = 1_500;
+
+/// Phones of `storm`.
+const STORM_PHONES: usize = 1_000;
 
 /// Phones of `idle`.
 const IDLE_PHONES: usize = 10_000;
@@ -68,6 +75,7 @@ enum Bench {
     ColdStart,
     Join,
     Idle,
+    Storm,
     Fanout,
     #[value(name = "fanout-10")]
     Fanout10,
@@ -142,6 +150,9 @@ async fn run(arguments: &Arguments) -> Result<(), BenchError> {
     }
     if wanted(Bench::Idle) {
         idle::run(&venue(SMALL).await?, IDLE_PHONES, &mut report).await?;
+    }
+    if wanted(Bench::Storm) {
+        storm::run(&mut venue(SMALL).await?, (&arguments.attendees, MORE), STORM_PHONES, &mut report).await?;
     }
     let all = wanted(Bench::Fanout);
     let named: Vec<Scale> = arguments.benches.iter().filter_map(|bench| bench.scale()).collect();

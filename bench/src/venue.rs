@@ -46,6 +46,14 @@ impl Venue {
         Ok(Self { stage, guests, folder })
     }
 
+    /// Imports the first `attendees` of the list again: those that are new are added.
+    pub(crate) async fn import_more(&self, list: &Path, attendees: usize) -> Result<(), BenchError> {
+        let part = self.folder.path().join("more.csv");
+        first_rows(list, attendees, &part)?;
+        self.stage.import(&part).await?;
+        Ok(())
+    }
+
     /// A database file for a phone.
     pub(crate) fn database(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.db"))
@@ -87,7 +95,7 @@ pub(crate) async fn crew(stage: &Stage, size: usize) -> Result<Vec<Enrolled>, Be
     let one = async |number: usize| {
         let _place = places.acquire().await;
         let question = json!({ "role": "staff", "name": format!("Phone {number}") });
-        let asked = http.post(&url).bearer_auth(coordinator.token.reveal()).json(&question).send();
+        let asked = http.post(&url).bearer_auth(coordinator.access_token()).json(&question).send();
         let answer: serde_json::Value = asked.await?.error_for_status()?.json().await?;
         let link = EnrolmentLink::parse(text(&answer, "link")?)?;
         Ok::<_, BenchError>(enrol(&http, &link, &format!("Phone {number}")).await?)

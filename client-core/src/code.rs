@@ -78,6 +78,12 @@ codes! {
     DocumentDamaged => "document_damaged", NeedsUser, "part of the stored event is damaged; put the database aside and start anew from the server";
     /// A fault of the program itself.
     Internal => "internal", Permanent, "the app has a fault; report it with what you did";
+    /// The device was revoked: it hands over what it has not sent, and knows the event no more.
+    DeviceRevoked => "device_revoked", NeedsUser, "this device was revoked and has forgotten the event; ask a coordinator for a new enrolment code";
+    /// The device was without contact for longer than the coordinator allows.
+    LeaseEnded => "lease_ended", NeedsNetwork, "this device was too long without contact; connect it to the network once, everything is still here";
+    /// The database was encrypted with another key.
+    StorageKey => "storage_key", NeedsUser, "the app's key does not fit the database; it was encrypted by another installation: put it aside and enrol anew";
 }
 
 impl fmt::Display for CoreCode {

@@ -6,7 +6,7 @@ use muster_model::fact::{EntryVia, ItemState, ResolutionKind, Severity};
 use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, QuestionId, RoomId, SessionId};
 use muster_model::verdict::Verdict;
 
-use crate::view::{AttendeeCard, Durability};
+use crate::view::{AttendeeCard, BearerView, Durability};
 
 /// What was answered at the door.
 pub type Answers = BTreeMap<QuestionId, String>;
@@ -156,6 +156,8 @@ pub struct ScanResult {
     pub recorded: Option<Recorded>,
     /// Who it is, if it is one attendee. Shows the new entry already.
     pub card: Option<AttendeeCard>,
+    /// What the ticket says, if it is a good one and nothing has arrived of its attendee.
+    pub bearer: Option<BearerView>,
     /// The same code was scanned on this device a moment ago: this is the same answer again, nothing new was recorded.
     pub repeated: bool,
 }

@@ -116,8 +116,20 @@ impl<S: Store> Driver<S> {
         now: Timestamp,
         question: impl FnOnce(&mut Engine, &mut Cx<'_>) -> Result<T, EngineError>,
     ) -> Result<T, CoreError> {
+        self.read_always(now, |engine, cx| {
+            engine.check_standing(cx)?;
+            question(engine, cx)
+        })
+    }
+
+    /// Reads what whoever holds the device may know however it stands.
+    fn read_always<T>(
+        &mut self,
+        now: Timestamp,
+        question: impl FnOnce(&mut Engine, &mut Cx<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, CoreError> {
         let mut cx = Cx::new(&self.store, now, &mut *self.rng);
-        self.engine.read_book(&cx)?;
+        self.engine.read_book(&mut cx)?;
         Ok(question(&mut self.engine, &mut cx)?)
     }
 
@@ -272,14 +284,15 @@ impl<S: Store> Driver<S> {
     }
 }
 
-/// Questions. They change nothing; errors: the store failed, or what is asked for is not here.
+/// Questions. They change nothing; errors: the store failed, what is asked for is not here, or the device may not show it
+/// any more (`device_revoked`, `lease_ended`).
 impl<S: Store> Driver<S> {
     /// Who this device is; `None` before it is enrolled.
     ///
     /// # Errors
     /// If the store fails; so for all questions.
     pub fn me(&mut self, now: Timestamp) -> Result<Option<Me>, CoreError> {
-        self.read(now, |engine, cx| {
+        self.read_always(now, |engine, cx| {
             let me = engine.book(cx).ok().map(|(_, identity)| Me {
                 event: identity.event,
                 device: identity.device,
@@ -297,7 +310,7 @@ impl<S: Store> Driver<S> {
         self.read(now, |engine, cx| engine.event_record(cx))
     }
 
-    /// The checkpoints, in their order.
+    /// The checkpoints that this device may serve, in their order.
     ///
     /// # Errors
     /// If the store fails.
@@ -406,7 +419,7 @@ impl<S: Store> Driver<S> {
     /// # Errors
     /// If the store fails.
     pub fn status(&mut self, now: Timestamp) -> Result<StatusView, CoreError> {
-        self.read(now, |engine, cx| engine.status(cx))
+        self.read_always(now, |engine, cx| engine.status(cx))
     }
 
     /// The facts that this device recorded, in the order in which it did.
@@ -474,6 +487,8 @@ const fn flush_after(event: &Event) -> Flush {
         | Event::LinkFrame { .. }
         | Event::LinkText { .. }
         | Event::Wake => Flush::WithNext,
+        // A token that was exchanged is gone, and a nonce has to be found again: see `engine::tokens`.
+        Event::Refreshed { .. } | Event::HandedOver { .. } => Flush::Now,
     }
 }
 

@@ -5,7 +5,6 @@
 //! [driver](crate::driver::Driver) makes use of that when a commit fails.
 
 pub(crate) mod bookkeeping;
-pub(crate) mod code_form;
 mod commands;
 mod cx;
 mod docs;
@@ -16,6 +15,8 @@ mod read;
 mod receive;
 mod recover;
 mod scan;
+mod standing;
+mod tokens;
 pub(crate) mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -165,13 +166,15 @@ impl Engine {
             Event::Opened => self.jobs_known = false,
             Event::Enrolled(enrolment) => self.enrolled(cx, *enrolment)?,
             Event::Command(command) => answer = self.command(cx, command)?,
-            Event::SyncStart => self.start_sync(cx),
+            Event::SyncStart => self.start_sync(cx)?,
             Event::SyncStop => self.stop_sync(cx),
             Event::LinkUp { link } => self.link_up(cx, link)?,
             Event::PeerUp { link, role, side } => self.peer_up(cx, link, role, side)?,
             Event::LinkDown { link, reason } => self.link_down(cx, link, &reason)?,
             Event::LinkFrame { link, bytes } => self.link_frame(cx, link, &bytes)?,
             Event::LinkText { link } => self.link_text(cx, link)?,
+            Event::Refreshed { server, outcome } => self.refreshed(cx, &server, outcome)?,
+            Event::HandedOver { server, outcome } => self.handed_over(cx, &server, outcome)?,
             Event::Wake => self.wake(cx)?,
         }
         self.finish(cx)?;
@@ -183,7 +186,7 @@ impl Engine {
 
     /// Settles projections, speaks to peers about documents that changed, and asks to be woken.
     fn finish(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
-        if self.book(cx).is_ok() {
+        if self.book(cx).is_ok() && !self.is_revoked() {
             self.settle(cx)?;
             self.speak(cx);
         }
@@ -215,6 +218,8 @@ impl Engine {
             match effect {
                 Effect::Connect { link, .. } => self.drop_link(*link, now, rng, &DownReason::Closed),
                 Effect::Disconnect { link } => self.recovery.push(Effect::Disconnect { link: *link }),
+                Effect::Refresh { server, .. } => self.unask(server, now),
+                Effect::HandOver { server, .. } => self.unhand(server, now),
                 _ => {}
             }
         }

@@ -29,6 +29,12 @@ pub enum EngineError {
     /// The enrolment does not fit the database.
     #[error("the database belongs to another event or device")]
     EnrolmentMismatch,
+    /// The device was revoked.
+    #[error("the device was revoked")]
+    Revoked,
+    /// The device has been without contact for longer than it may.
+    #[error("the lease has ended")]
+    LeaseEnded,
     /// The role may not write the document.
     #[error("the role may not write {0}")]
     NotAllowed(DocRef),
@@ -116,6 +122,8 @@ impl EngineError {
         match self {
             Self::NotEnrolled => CoreCode::NotEnrolled,
             Self::EnrolmentMismatch => CoreCode::EnrolmentMismatch,
+            Self::Revoked => CoreCode::DeviceRevoked,
+            Self::LeaseEnded => CoreCode::LeaseEnded,
             Self::NotAllowed(_) => CoreCode::NotAllowed,
             Self::Missing(Missing::Checkpoint) => CoreCode::CheckpointUnknown,
             Self::Missing(Missing::Attendee) => CoreCode::AttendeeUnknown,

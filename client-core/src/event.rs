@@ -3,7 +3,8 @@
 use std::fmt;
 
 use muster_model::access::Role;
-use muster_model::id::{DeviceId, EventId};
+use muster_model::document::DocRef;
+use muster_model::id::{CheckpointId, DeviceId, EventId};
 use muster_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -73,11 +74,90 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What a server gave the device to show, and what holds with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The access token; `None` while a coordinator has not let the device in.
+    pub access: Option<Token>,
+    /// For how long that is good from now, in milliseconds; `None` for one that does not end as far as is known.
+    pub access_lifetime_ms: Option<i64>,
+    /// The refresh token, which gets the next of both; `None` if there is no way to get another.
+    pub refresh: Option<Token>,
+    /// For how long the device works without contact, in milliseconds; 0 for no end.
+    pub lease_ms: i64,
+    /// The checkpoints that it may serve; none named means all.
+    pub checkpoints: Vec<CheckpointId>,
+}
+
+impl Credentials {
+    /// A token that does not end and needs no other.
+    #[must_use]
+    pub const fn fixed(token: Token) -> Self {
+        Self { access: Some(token), access_lifetime_ms: None, refresh: None, lease_ms: 0, checkpoints: Vec::new() }
+    }
+}
+
+/// What came of [`Effect::Refresh`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefreshOutcome {
+    /// Here are the next tokens, and what the device may do now.
+    Granted {
+        /// Its role.
+        role: Role,
+        /// What it shows from now on.
+        credentials: Box<Credentials>,
+    },
+    /// A coordinator has not let it in yet.
+    Pending {
+        /// When to ask again, in milliseconds from now.
+        retry_after_ms: i64,
+    },
+    /// The device was revoked: it hands over what it has not sent, and forgets the event.
+    Revoked,
+    /// The server does not take the token: only enrolling anew helps.
+    Refused,
+    /// No answer, or none of substance: the same question is asked again.
+    Failed {
+        /// When to ask again, in milliseconds from now, if the server said so.
+        retry_after_ms: Option<i64>,
+    },
+}
+
+/// A change that no server is known to have, of a document that this device has to forget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// What the engine calls it.
+    pub key: String,
+    /// The document.
+    pub doc: DocRef,
+    /// The change, as Automerge writes it.
+    pub change: Vec<u8>,
+}
+
+/// What came of [`Effect::HandOver`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandOverOutcome {
+    /// The server keeps these for a coordinator to look at.
+    Taken {
+        /// Their keys.
+        keys: Vec<String>,
+    },
+    /// The server will not take them: they stay here.
+    Refused,
+    /// No answer, or none of substance: to be tried again.
+    Failed {
+        /// When, in milliseconds from now, if the server said so.
+        retry_after_ms: Option<i64>,
+    },
+}
+
 /// What enrolling at a server gave. The exchange of the code (HTTP) happens outside of the core.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolment {
     /// Where the server's sync endpoint is (`wss://host/sync`).
     pub server_url: String,
+    /// The server's address, without a path (`https://host`).
+    pub api_url: String,
     /// The server.
     pub server_id: ServerId,
     /// The event.
@@ -86,8 +166,8 @@ pub struct Enrolment {
     pub device: DeviceId,
     /// What the device may do.
     pub role: Role,
-    /// The device's token.
-    pub token: Token,
+    /// What the device shows.
+    pub credentials: Credentials,
     /// What the coordinator called the device.
     pub device_name: String,
 }
@@ -111,8 +191,8 @@ pub enum DownReason {
         /// How long to wait, in milliseconds.
         ms: i64,
     },
-    /// The server does not take the device's token (HTTP 401 or 403): not tried again until the device is enrolled anew
-    /// or sync is started anew.
+    /// The server does not take the device's token (HTTP 401 or 403), or takes it no longer. Another is asked for, if there
+    /// is a way; else it is not tried again until the device is enrolled anew or sync is started anew.
     Unauthorized,
 }
 
@@ -163,6 +243,20 @@ pub enum Event {
         /// The link.
         link: LinkId,
     },
+    /// What came of [`Effect::Refresh`].
+    Refreshed {
+        /// The server.
+        server: ServerId,
+        /// What it said.
+        outcome: RefreshOutcome,
+    },
+    /// What came of [`Effect::HandOver`].
+    HandedOver {
+        /// The server.
+        server: ServerId,
+        /// What it said.
+        outcome: HandOverOutcome,
+    },
     /// The time asked for with [`Effect::WakeAt`] has come. Harmless at any other time.
     Wake,
 }
@@ -180,6 +274,28 @@ pub enum Effect {
         url: String,
         /// What to show it.
         token: Token,
+    },
+    /// Exchange the refresh token (`POST <url>/api/v1/devices/refresh`), then tell [`Event::Refreshed`].
+    Refresh {
+        /// The server to tell about.
+        server: ServerId,
+        /// Its address, without a path.
+        url: String,
+        /// The refresh token.
+        token: Token,
+        /// What goes with it.
+        nonce: String,
+    },
+    /// Hand over what was not sent (`POST <url>/api/v1/devices/hand-over`), then tell [`Event::HandedOver`].
+    HandOver {
+        /// The server to tell about.
+        server: ServerId,
+        /// Its address, without a path.
+        url: String,
+        /// The refresh token, which says whose these are.
+        token: Token,
+        /// The changes.
+        changes: Vec<Unsent>,
     },
     /// Close a carrier after what was to be sent; no need to tell about it.
     Disconnect {
@@ -223,4 +339,20 @@ pub enum Topic {
     Logistics,
     /// Links, last contact, facts not yet on the server, parked documents.
     Status,
+}
+
+impl Topic {
+    /// Every topic.
+    pub const ALL: [Self; 10] = [
+        Self::Event,
+        Self::Program,
+        Self::Attendees,
+        Self::Checkins,
+        Self::DoubleAdmissions,
+        Self::Readiness,
+        Self::Incidents,
+        Self::Arrivals,
+        Self::Logistics,
+        Self::Status,
+    ];
 }

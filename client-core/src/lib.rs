@@ -32,6 +32,8 @@
 //! 4. After **every** call, whether it succeeded or not, take [`Driver::take_effects`] and carry them out in their order:
 //!    - [`Effect::Connect`]: open a carrier for that [`LinkId`] and dispatch [`Event::LinkUp`], or
 //!      [`Event::LinkDown`] if that fails. Every binary message is an [`Event::LinkFrame`].
+//!    - [`Effect::Refresh`] and [`Effect::HandOver`]: ask the server over HTTP (`docs/API.md`) and dispatch
+//!      [`Event::Refreshed`] or [`Event::HandedOver`] with what it said.
 //!    - [`Effect::Send`]: send in order and without fail, or close the carrier and dispatch [`Event::LinkDown`].
 //!    - [`Effect::Disconnect`]: close the carrier when what was to be sent is sent.
 //!    - [`Effect::WakeAt`]: dispatch [`Event::Wake`] then. A time that has passed means "as soon as nothing else waits": the
@@ -55,6 +57,8 @@
 //! for effect in phone.take_effects() {
 //!     match effect {
 //!         Effect::Connect { link, url, token, .. } => { /* open a WebSocket */ }
+//!         Effect::Refresh { server, url, token, nonce } => { /* ask for the next token */ }
+//!         Effect::HandOver { server, url, token, changes } => { /* hand over what was not sent */ }
 //!         Effect::Send { link, bytes } => { /* send it */ }
 //!         Effect::Disconnect { link } => { /* close it */ }
 //!         Effect::WakeAt(at) => { /* set the timer */ }

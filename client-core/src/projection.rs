@@ -4,14 +4,17 @@
 //! end, so that a frame with a thousand check-ins recounts each place once. What is settled depends only on what the
 //! documents hold, never on the order in which it arrived: rebuilding from the documents gives the same rows.
 
+mod bearers;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::attendance::Count;
+use muster_model::attendee::Attendee;
 use muster_model::document::DocRef;
 use muster_model::fact::{Fact, FactBody};
-use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId};
+use muster_model::id::{AttendeeId, CheckpointId, DeviceId, EventId, FactId};
+use muster_model::ticket::{TicketHash, bearer};
 use muster_model::time::Timestamp;
 
 use crate::store::{
@@ -21,13 +24,14 @@ use crate::store::{
 /// What an event changes in the projections, over the store.
 pub(crate) struct Projections<'s> {
     store: &'s dyn StoreRead,
+    event: Option<EventId>,
+    /// Whether any fact was recorded for the bearer of a ticket; `None` until it was looked up.
+    any_borne: Option<bool>,
     facts: BTreeMap<FactId, FactRow>,
     /// Facts that documents no longer hold: they were refused.
     gone: BTreeSet<FactId>,
     attendees: BTreeMap<AttendeeId, Option<AttendeeRow>>,
     tallies: BTreeMap<(AttendeeId, CheckpointId), Tally>,
-    /// Places at which no fact is left.
-    tallies_gone: BTreeSet<(AttendeeId, CheckpointId)>,
     counts: BTreeMap<(CheckpointId, String), (Count, Count)>,
     doubles: BTreeMap<(AttendeeId, CheckpointId), Vec<DoubleRow>>,
     heard: BTreeMap<DeviceId, HeardRow>,
@@ -40,11 +44,12 @@ impl<'s> Projections<'s> {
     pub(crate) fn new(store: &'s dyn StoreRead) -> Self {
         Self {
             store,
+            event: None,
+            any_borne: None,
             facts: BTreeMap::new(),
             gone: BTreeSet::new(),
             attendees: BTreeMap::new(),
             tallies: BTreeMap::new(),
-            tallies_gone: BTreeSet::new(),
             counts: BTreeMap::new(),
             doubles: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -114,8 +119,15 @@ impl<'s> Projections<'s> {
         }
         let id = fact.id;
         self.gone.remove(&id);
-        self.facts.insert(id, FactRow { fact, doc, place });
+        let borne = self.event.is_some_and(|event| bearer::borne_by(event, &fact).is_some());
+        let ticket = bearer::ticket_of(&fact);
+        self.facts.insert(id, FactRow { fact, doc, place, borne });
         self.touch(place);
+        if borne {
+            self.any_borne = Some(true);
+        } else {
+            self.touch_bearers(ticket)?;
+        }
         self.move_undos_of(id, place)?;
         Ok(true)
     }
@@ -127,6 +139,7 @@ impl<'s> Projections<'s> {
         if let FactBody::WalkIn(walk_in) = &known.fact.body {
             self.attendees_to_settle.insert(walk_in.attendee);
         }
+        self.touch_bearers(bearer::ticket_of(&known.fact))?;
         self.facts.remove(&id);
         self.gone.insert(id);
         self.move_undos_of(id, Place::Unplaced)
@@ -178,6 +191,13 @@ impl<'s> Projections<'s> {
             return Ok(());
         }
         self.attendees_to_settle.insert(row.id);
+        let tickets: BTreeSet<TicketHash> = tickets_of(&row.attendee).collect();
+        let before: BTreeSet<TicketHash> = known.iter().flat_map(|known| tickets_of(&known.attendee)).collect();
+        if tickets != before {
+            let differ: Vec<TicketHash> = tickets.symmetric_difference(&before).copied().collect();
+            self.touch_bearers(differ)?;
+            self.touch_all_of(row.id)?;
+        }
         let category_stays = known.is_some_and(|known| known.attendee.category == row.attendee.category);
         if !category_stays {
             self.touch_all_of(row.id)?;
@@ -188,7 +208,8 @@ impl<'s> Projections<'s> {
 
     /// A roster no longer has the record.
     pub(crate) fn attendee_gone(&mut self, id: AttendeeId, roster: DocRef) -> Result<(), StoreError> {
-        if self.attendee(id)?.is_some_and(|known| known.origin == Origin::Roster(roster)) {
+        if let Some(known) = self.attendee(id)?.filter(|known| known.origin == Origin::Roster(roster)) {
+            self.touch_bearers(tickets_of(&known.attendee))?;
             self.attendees.insert(id, None);
             self.attendees_to_settle.insert(id);
             self.touch_all_of(id)?;
@@ -242,11 +263,15 @@ impl<'s> Projections<'s> {
             .chain(self.gone.into_iter().map(Write::FactGone))
             .chain(self.facts.into_values().map(|row| Write::Fact(Box::new(row))))
             .chain(self.tallies.into_values().map(Write::Tally))
-            .chain(self.tallies_gone.into_iter().map(|(attendee, checkpoint)| Write::TallyGone(attendee, checkpoint)))
             .chain(counts)
             .chain(doubles.map(|((attendee, checkpoint), rows)| Write::Doubles(attendee, checkpoint, rows)))
             .chain(heard.map(Write::Heard))
     }
+}
+
+/// The tickets that an attendee has or had.
+fn tickets_of(attendee: &Attendee) -> impl Iterator<Item = TicketHash> {
+    attendee.ticket.iter().chain(&attendee.revoked_tickets).copied()
 }
 
 /// The fact that an undo takes back.

@@ -7,5 +7,8 @@ mod projections;
 mod recovery;
 mod rooms;
 mod server;
+mod standing;
 mod sync;
+mod tickets;
+mod tokens;
 mod world;

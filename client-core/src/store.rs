@@ -42,6 +42,9 @@ pub enum StoreError {
         /// What does not read back.
         what: &'static str,
     },
+    /// The database was encrypted with another key, or not at all.
+    #[error("the key does not fit the database")]
+    Key,
     /// The database was written by a later version.
     #[error("the database has version {found}, this program knows {known}")]
     Newer {
@@ -70,6 +73,7 @@ impl StoreError {
             Self::Full => CoreCode::StorageFull,
             Self::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => CoreCode::StorageFull,
             Self::Busy => CoreCode::StorageBusy,
+            Self::Key => CoreCode::StorageKey,
             Self::Damaged { .. } => CoreCode::StorageDamaged,
             Self::Newer { .. } => CoreCode::StorageNewer,
             Self::Sqlite(_) | Self::Io(_) => CoreCode::StorageFailed,
@@ -139,6 +143,8 @@ pub struct FactRow {
     pub doc: DocRef,
     /// What it is about.
     pub place: Place,
+    /// Whether it was recorded for the bearer of a ticket whose attendee was not known.
+    pub borne: bool,
 }
 
 /// Where an attendee is known from.
@@ -262,16 +268,18 @@ pub enum Write {
     Fact(Box<FactRow>),
     /// Projection: a fact is gone.
     FactGone(FactId),
-    /// Projection: what an attendee counts for at a checkpoint.
+    /// Projection: what an attendee counts for at a checkpoint. Nothing is the same as no row.
     Tally(Tally),
-    /// Projection: an attendee counts for nothing at a checkpoint, and never did.
-    TallyGone(AttendeeId, CheckpointId),
     /// Projection: a change to the counts.
     Count(CountDelta),
     /// Projection: the double admissions of an attendee at a checkpoint, in place of what was known.
     Doubles(AttendeeId, CheckpointId, Vec<DoubleRow>),
     /// Empties all projections.
     ClearProjections,
+    /// The document is gone, with its chunks, its outbox and its sync states. Its bytes are not found in the store any more.
+    ForgetDocument(DocRef),
+    /// Empties the store. No byte of it is found any more.
+    Wipe,
 }
 
 /// When a committed batch must survive the loss of power.
@@ -300,6 +308,12 @@ impl WriteBatch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    /// Whether it takes something away for good: what is left of it in the file has to go too.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        self.writes.iter().any(|write| matches!(write, Write::ForgetDocument(_) | Write::Wipe))
     }
 
     /// Adds a change.
@@ -391,6 +405,16 @@ pub trait StoreRead {
     /// # Errors
     /// If the store fails.
     fn facts_of(&self, attendee: AttendeeId) -> Result<Vec<FactRow>, StoreError>;
+    /// The entries made with a ticket of this hash, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn facts_with_ticket(&self, ticket: TicketHash) -> Result<Vec<FactRow>, StoreError>;
+    /// Whether any fact was recorded for the bearer of a ticket.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn any_borne(&self) -> Result<bool, StoreError>;
     /// The undos of a fact, in the order of their ids.
     ///
     /// # Errors

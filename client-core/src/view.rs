@@ -39,6 +39,19 @@ pub struct AttendeeCard {
     pub group: Vec<AttendeeId>,
 }
 
+/// What a signed ticket says of an attendee who is not known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BearerView {
+    /// The id that their check-ins are recorded under.
+    pub attendee: AttendeeId,
+    /// What kind of attendee the ticket is for, as far as its name is known here.
+    pub category: String,
+    /// From when it is good.
+    pub valid_from: Option<Timestamp>,
+    /// Until when it is good.
+    pub valid_until: Option<Timestamp>,
+}
+
 /// A fact on an attendee's card.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CardFact {
@@ -244,6 +257,22 @@ pub struct RefusedWork {
     pub since: Timestamp,
 }
 
+/// What this device still is to the event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It works.
+    #[default]
+    Good,
+    /// A coordinator has not let it in yet.
+    Pending,
+    /// It was without contact for longer than it may: it shows nothing until it has met a server. Nothing is lost.
+    LeaseEnded,
+    /// It was revoked and knows the event no more, but hands over what it had not sent.
+    Revoked,
+    /// It was revoked and holds nothing. It can be enrolled anew.
+    Forgotten,
+}
+
 /// How this phone stands with the others.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StatusView {
@@ -251,6 +280,10 @@ pub struct StatusView {
     pub enrolled: bool,
     /// Who works with it.
     pub label: String,
+    /// What it still is to the event.
+    pub standing: Standing,
+    /// Facts that were not sent, of documents that it had to forget: to be handed over to a server.
+    pub kept_facts: u64,
     /// The servers.
     pub servers: Vec<ServerStatus>,
     /// The other devices, the one heard longest ago first.

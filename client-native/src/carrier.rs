@@ -32,7 +32,8 @@ pub enum CarrierError {
     /// The other side does not prove who it is. Check the address, the certificate and the device's clock.
     #[error("the server's certificate is not trusted")]
     Untrusted,
-    /// The server answers, and refuses the device: its token has expired or it was revoked. Enrol the device again.
+    /// The server answers, and refuses the device's token: it has expired, or something changed for the device. The core asks
+    /// for another and is told what.
     #[error("the server refuses this device (HTTP {status})")]
     Refused {
         /// The HTTP status it gave.

@@ -23,24 +23,37 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::carrier::{Carrier, Link};
-use crate::core_thread::{Clock, CoreHandle, CoreThread, start};
+use crate::core_thread::{Clock, CoreHandle, CoreThread, Shell, start};
 use crate::enrolment::{EnrolError, EnrolmentLink, enrol};
 
 /// How a client is opened.
 pub struct ClientConfig {
     /// The database's file; created if it is not there. One file an event.
     pub database: PathBuf,
+    /// The key of an encrypted database; `None` for one that is not encrypted.
+    #[cfg(feature = "sqlcipher")]
+    pub key: Option<muster_client_core::store::sqlite::DatabaseKey>,
     /// What carries frames.
     pub carrier: Arc<dyn Carrier>,
     /// This device's clock.
     pub clock: Clock,
+    /// What asks a server over HTTP, to enrol. See [`http_client`](crate::http_client) for a server whose certificate no
+    /// public authority has signed.
+    pub http: reqwest::Client,
 }
 
 impl ClientConfig {
     /// A client on this file, with the system's clock.
     #[must_use]
     pub fn new(database: PathBuf, carrier: Arc<dyn Carrier>) -> Self {
-        Self { database, carrier, clock: Arc::new(system_time) }
+        Self {
+            database,
+            #[cfg(feature = "sqlcipher")]
+            key: None,
+            carrier,
+            clock: Arc::new(system_time),
+            http: reqwest::Client::new(),
+        }
     }
 }
 
@@ -111,7 +124,9 @@ impl ClientError {
 /// A phone's whole state behind one handle. Cheap to clone; the core ends when the last clone is dropped, or at
 /// [`Client::close`].
 ///
-/// Every call that records something returns when it is on disk. None waits for a network but [`Client::enrol`].
+/// Every call that records something returns when it is on disk. None waits for a network but [`Client::enrol`]. Tokens are
+/// refreshed by themselves, and a device that was revoked hands over what it had not sent and forgets the event: see
+/// [`Standing`](muster_client_core::view::Standing) in the status.
 #[derive(Clone)]
 pub struct Client {
     core: CoreHandle,
@@ -133,14 +148,25 @@ impl Client {
     pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let runtime = Handle::current();
         let (database, now) = (config.database.clone(), (config.clock)());
+        #[cfg(feature = "sqlcipher")]
+        let key = config.key.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let store = SqliteStore::open(&database).map_err(CoreError::from)?;
+            #[cfg(feature = "sqlcipher")]
+            let opened = match &key {
+                Some(key) => SqliteStore::open_with_key(&database, key),
+                None => SqliteStore::open(&database),
+            };
+            #[cfg(not(feature = "sqlcipher"))]
+            let opened = SqliteStore::open(&database);
+            let store = opened.map_err(CoreError::from)?;
             Driver::open(store, Box::new(StdRng::from_os_rng()), now)
         })
         .await;
         let driver = opened.map_err(|_| ClientError::Closed)??;
-        let core = start(driver, config.carrier, config.clock, runtime).map_err(ClientError::Thread)?;
-        Ok(Self { core, http: reqwest::Client::new() })
+        let http = config.http;
+        let shell = Shell { carrier: config.carrier, http: http.clone(), clock: config.clock, runtime };
+        let core = start(driver, shell).map_err(ClientError::Thread)?;
+        Ok(Self { core, http })
     }
 
     /// Opens a client in the place of a damaged database, which is put aside with what it had not sent exported beside it.
@@ -195,12 +221,13 @@ impl Client {
         let enrolled = enrol(&self.http, link, device_name).await?;
         let enrolment = Enrolment {
             server_url: enrolled.sync_url,
+            api_url: enrolled.server_url,
             server_id: ServerId(enrolled.server_id),
             event: enrolled.event,
             device: enrolled.device,
             role: enrolled.role,
-            token: enrolled.token,
-            device_name: device_name.to_owned(),
+            credentials: enrolled.credentials,
+            device_name: if enrolled.device_name.is_empty() { device_name.to_owned() } else { enrolled.device_name },
         };
         self.tell(Event::Enrolled(Box::new(enrolment))).await.map(drop)
     }

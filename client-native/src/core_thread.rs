@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::carrier::{Carrier, CarrierError, Link, Target};
+use crate::exchange;
 
 /// How many frames wait for the core before the links are no longer read.
 const INBOUND_CAPACITY: usize = 256;
@@ -39,6 +40,16 @@ enum Inbound {
     Frame { link: LinkId, bytes: Vec<u8> },
     /// A carrier closed or could not be opened.
     Down { link: LinkId, reason: DownReason },
+    /// A server answered what the core asked over HTTP.
+    Answered(Box<Event>),
+}
+
+/// What the core runs with.
+pub(crate) struct Shell {
+    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) http: reqwest::Client,
+    pub(crate) clock: Clock,
+    pub(crate) runtime: Handle,
 }
 
 /// How the rest of the program reaches the core's thread.
@@ -67,6 +78,7 @@ impl CoreHandle {
 pub(crate) struct CoreThread {
     driver: Driver<SqliteStore>,
     carrier: Arc<dyn Carrier>,
+    http: reqwest::Client,
     clock: Clock,
     runtime: Handle,
     /// Where frames for open links go.
@@ -83,18 +95,15 @@ pub(crate) struct CoreThread {
 ///
 /// # Errors
 /// If the system gives no thread.
-pub(crate) fn start(
-    driver: Driver<SqliteStore>,
-    carrier: Arc<dyn Carrier>,
-    clock: Clock,
-    runtime: Handle,
-) -> std::io::Result<CoreHandle> {
+pub(crate) fn start(driver: Driver<SqliteStore>, shell: Shell) -> std::io::Result<CoreHandle> {
+    let Shell { carrier, http, clock, runtime } = shell;
     let (jobs, mut waiting_jobs) = mpsc::channel(JOB_CAPACITY);
     let (inbound, mut waiting_inbound) = mpsc::channel(INBOUND_CAPACITY);
     let (changes, _) = broadcast::channel(CHANGES_CAPACITY);
     let mut core = CoreThread {
         driver,
         carrier,
+        http,
         clock,
         runtime,
         links: HashMap::new(),
@@ -232,6 +241,7 @@ impl CoreThread {
             }
             Inbound::Frame { .. } => {}
             Inbound::Down { link, reason } => self.close(link, reason),
+            Inbound::Answered(event) => self.tell(*event),
         }
     }
 
@@ -245,6 +255,20 @@ impl CoreThread {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Connect { link, server, url, token } => self.connect(link, server, Target { sync_url: url, token }),
+            Effect::Refresh { server, url, token, nonce } => {
+                let http = self.http.clone();
+                self.answer(async move {
+                    let outcome = exchange::refresh(&http, &url, &token, &nonce).await;
+                    Event::Refreshed { server, outcome }
+                });
+            }
+            Effect::HandOver { server, url, token, changes } => {
+                let http = self.http.clone();
+                self.answer(async move {
+                    let outcome = exchange::hand_over(&http, &url, &token, changes).await;
+                    Event::HandedOver { server, outcome }
+                });
+            }
             Effect::Disconnect { link } => drop(self.links.remove(&link)),
             Effect::Send { link, bytes } => {
                 let sent = self.links.get(&link).is_some_and(|outgoing| outgoing.try_send(bytes).is_ok());
@@ -260,6 +284,15 @@ impl CoreThread {
             // Nobody listening is fine.
             Effect::Changed(topics) => drop(self.changes.send(topics)),
         }
+    }
+
+    /// Has the core told what comes of a question to a server.
+    fn answer(&self, asking: impl Future<Output = Event> + Send + 'static) {
+        let inbound = self.inbound.clone();
+        self.runtime.spawn(async move {
+            let answered = Inbound::Answered(Box::new(asking.await));
+            let _ = inbound.send(answered).await;
+        });
     }
 
     fn connect(&self, link: LinkId, server: ServerId, target: Target) {
@@ -336,7 +369,7 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
 
-    use muster_client_core::event::{Enrolment, Event, ServerId, Side, Token};
+    use muster_client_core::event::{Credentials, Enrolment, Event, ServerId, Side, Token};
     use muster_client_core::{CoreCode, CoreError};
     use muster_model::access::Role;
     use muster_model::id::{DeviceId, EventId};
@@ -364,14 +397,15 @@ mod tests {
         let clock = Arc::clone(&shows);
         let clock = Arc::new(move || Timestamp::from_ms(clock.load(Ordering::Relaxed)));
         let (database, carrier) = (dir.path().join("event.db"), Arc::new(NoNetwork(tried)));
-        let client = Client::open(ClientConfig { database, carrier, clock }).await.unwrap();
+        let client = Client::open(ClientConfig { clock, ..ClientConfig::new(database, carrier) }).await.unwrap();
         let enrolment = Event::Enrolled(Box::new(Enrolment {
             server_url: "wss://server/sync".into(),
+            api_url: "https://server".into(),
             server_id: ServerId("server".into()),
             event: EventId::from_random([7; 16]),
             device: DeviceId::from_random([1; 8]),
             role: Role::Staff,
-            token: Token::new("secret"),
+            credentials: Credentials::fixed(Token::new("secret")),
             device_name: "gate".into(),
         }));
         client.on_core(move |core| core.dispatch(enrolment)).await.unwrap().unwrap();

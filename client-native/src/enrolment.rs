@@ -8,7 +8,9 @@ use muster_protocol::RetryClass;
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use muster_client_core::event::Token;
+use muster_client_core::event::{Credentials, Token};
+
+use crate::exchange::GivenTokens;
 
 /// How long the exchange may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -106,8 +108,18 @@ pub struct Enrolled {
     pub device: DeviceId,
     /// Its role in the event.
     pub role: Role,
-    /// Its credential.
-    pub token: Token,
+    /// What the server calls it.
+    pub device_name: String,
+    /// What it shows.
+    pub credentials: Credentials,
+}
+
+impl Enrolled {
+    /// The access token; empty while a coordinator has not let the device in.
+    #[must_use]
+    pub fn access_token(&self) -> &str {
+        self.credentials.access.as_ref().map(Token::reveal).unwrap_or_default()
+    }
 }
 
 #[derive(Serialize)]
@@ -118,11 +130,13 @@ struct Question<'a> {
 
 #[derive(Deserialize)]
 struct Answer {
-    token: String,
+    #[serde(flatten)]
+    given: GivenTokens,
+    #[serde(default)]
+    device_name: String,
     device_id: DeviceId,
     event_id: EventId,
     event_name: String,
-    role: Role,
     server_id: String,
     sync_url: String,
 }
@@ -157,12 +171,13 @@ pub async fn enrol(http: &reqwest::Client, link: &EnrolmentLink, device_name: &s
         event: answer.event_id,
         event_name: answer.event_name,
         device: answer.device_id,
-        role: answer.role,
-        token: Token::new(&answer.token),
+        role: answer.given.role,
+        device_name: answer.device_name,
+        credentials: answer.given.credentials(),
     })
 }
 
-async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, EnrolError> {
+pub(crate) async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, EnrolError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| EnrolError::Unreachable(error.without_url()))? {
         body.extend_from_slice(&chunk);

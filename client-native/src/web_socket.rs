@@ -62,6 +62,19 @@ impl WebSocketCarrier {
     }
 }
 
+/// What asks over HTTP and trusts the same authorities and `extra_roots` as a [`WebSocketCarrier`].
+///
+/// # Errors
+/// If one of `extra_roots` is not a PEM certificate.
+pub fn http_client(extra_roots: &[Vec<u8>]) -> Result<reqwest::Client, RootCertificateError> {
+    let mut builder = reqwest::Client::builder();
+    for pem in extra_roots {
+        let certificate = reqwest::Certificate::from_pem(pem).map_err(|_| RootCertificateError)?;
+        builder = builder.add_root_certificate(certificate);
+    }
+    builder.build().map_err(|_| RootCertificateError)
+}
+
 impl Carrier for WebSocketCarrier {
     fn connect<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Link, CarrierError>> {
         Box::pin(async move {
@@ -104,7 +117,9 @@ fn why_closed(reason: &str) -> CarrierError {
     let (code, rest) = reason.split_once(';').unwrap_or((reason, ""));
     let retry_after = rest.trim().strip_prefix("retry_after_ms=").and_then(|ms| ms.parse::<i64>().ok());
     match (code, retry_after) {
-        ("token_expired" | "device_revoked", _) => CarrierError::Refused { status: 401 },
+        ("token_expired" | "token_invalid" | "role_changed" | "device_revoked", _) => {
+            CarrierError::Refused { status: 401 }
+        }
         (_, Some(ms)) if ms >= 0 => CarrierError::RetryAfter { ms },
         _ => CarrierError::Ended,
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_client_core::store::sqlite;
-use muster_client_native::{self as native, ClientConfig, ClientError, EnrolmentLink, WebSocketCarrier};
+use muster_client_native::{self as native, ClientConfig, ClientError, EnrolmentLink, WebSocketCarrier, http_client};
 
 use crate::error::MusterError;
 use crate::event::Role;
@@ -29,7 +29,8 @@ pub struct Config {
 impl Config {
     fn native(self) -> Result<ClientConfig, MusterError> {
         let carrier = WebSocketCarrier::new(&self.extra_roots).map_err(MusterError::bad_parameter)?;
-        Ok(ClientConfig::new(PathBuf::from(self.database), Arc::new(carrier)))
+        let http = http_client(&self.extra_roots).map_err(MusterError::bad_parameter)?;
+        Ok(ClientConfig { http, ..ClientConfig::new(PathBuf::from(self.database), Arc::new(carrier)) })
     }
 }
 

@@ -126,6 +126,12 @@ errors! {
         DocumentDamaged,
         /// A fault of the program itself.
         Internal,
+        /// This device was revoked and has forgotten the event.
+        DeviceRevoked,
+        /// This device was without contact for longer than it may.
+        LeaseEnded,
+        /// The database was encrypted with another key.
+        StorageKey,
     }
     others {
         /// The text is not an enrolment link.

@@ -7,7 +7,7 @@ use muster_model::document::DocRef;
 use muster_model::id::DeviceId;
 use muster_model::time::Timestamp;
 
-use crate::mirror::list;
+use crate::mirror::{list, mirror};
 
 /// Where a server's link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -81,6 +81,22 @@ pub struct UnusableDocument {
     pub remedy: String,
 }
 
+mirror! {
+    /// What this device still is to the event.
+    Standing of view::Standing {
+        /// It works.
+        Good,
+        /// A coordinator has not let it in yet.
+        Pending,
+        /// It was without contact for longer than it may: it shows nothing until it has met a server. Nothing is lost.
+        LeaseEnded,
+        /// It was revoked and knows the event no more, but hands over what it had not sent.
+        Revoked,
+        /// It was revoked and holds nothing. It can be enrolled anew.
+        Forgotten,
+    }
+}
+
 /// How this phone stands with the others.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Status {
@@ -88,6 +104,10 @@ pub struct Status {
     pub enrolled: bool,
     /// Who works with it.
     pub label: String,
+    /// What it still is to the event.
+    pub standing: Standing,
+    /// Facts that were not sent, of documents that it had to forget: to be handed over to a server.
+    pub kept_facts: u64,
     /// The servers.
     pub servers: Vec<ServerStatus>,
     /// The other devices, the one heard longest ago first.
@@ -160,6 +180,8 @@ impl From<view::StatusView> for Status {
         Self {
             enrolled: status.enrolled,
             label: status.label,
+            standing: status.standing.into(),
+            kept_facts: status.kept_facts,
             servers: list(status.servers),
             devices: list(status.devices),
             parked: list(status.parked),

@@ -1,6 +1,6 @@
 //! What a scan came to.
 
-use muster_client_core::command;
+use muster_client_core::{command, view};
 use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId};
 use muster_model::time::Timestamp;
 use muster_model::verdict;
@@ -64,6 +64,32 @@ pub enum Verdict {
         /// Those that fit.
         candidates: Vec<AttendeeId>,
     },
+    /// The ticket has the form of a signed one, but no key of this event signed it: it is forged, damaged, or another
+    /// event's.
+    BadSignature,
+    /// The ticket says that it was signed with a key that this phone has not heard of yet: connect once, or look for the
+    /// name.
+    UnknownKey,
+    /// The checkpoint's own rules refuse it.
+    Rules {
+        /// What they refuse for, in plain words.
+        reasons: Vec<String>,
+    },
+    /// The checkpoint has rules that this version cannot read; they might refuse it.
+    RulesUnreadable,
+}
+
+/// What a signed ticket says of an attendee who is not known on this phone.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Bearer {
+    /// The id that their check-ins are recorded under; `exit` and `settle` take it.
+    pub attendee: AttendeeId,
+    /// What kind of attendee the ticket is for, as far as its name is known here.
+    pub category: String,
+    /// From when it is good.
+    pub valid_from: Option<Timestamp>,
+    /// Until when it is good.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// A fact was recorded, durably.
@@ -88,6 +114,8 @@ pub struct ScanResult {
     pub recorded: Option<Recorded>,
     /// Who it is, if it is one attendee. Shows the new entry already.
     pub card: Option<AttendeeCard>,
+    /// What the ticket says, if it is a good one and nothing has arrived of its attendee.
+    pub bearer: Option<Bearer>,
     /// The same code was scanned on this device a moment ago: this is the same answer again, nothing new was recorded.
     pub repeated: bool,
 }
@@ -109,6 +137,10 @@ impl From<verdict::Verdict> for Verdict {
             Theirs::WrongEvent => Self::WrongEvent,
             Theirs::AnswersRequired { questions } => Self::AnswersRequired { questions: list(questions) },
             Theirs::Ambiguous { candidates } => Self::Ambiguous { candidates },
+            Theirs::BadSignature => Self::BadSignature,
+            Theirs::UnknownKey => Self::UnknownKey,
+            Theirs::Rules { reasons } => Self::Rules { reasons },
+            Theirs::RulesUnreadable => Self::RulesUnreadable,
         }
     }
 }
@@ -119,6 +151,13 @@ impl From<command::Recorded> for Recorded {
     }
 }
 
+impl From<view::BearerView> for Bearer {
+    fn from(bearer: view::BearerView) -> Self {
+        let view::BearerView { attendee, category, valid_from, valid_until } = bearer;
+        Self { attendee, category, valid_from, valid_until }
+    }
+}
+
 impl From<command::ScanResult> for ScanResult {
     fn from(result: command::ScanResult) -> Self {
         Self {
@@ -126,6 +165,7 @@ impl From<command::ScanResult> for ScanResult {
             verdict: result.verdict.into(),
             recorded: result.recorded.map(Into::into),
             card: result.card.map(Into::into),
+            bearer: result.bearer.map(Into::into),
             repeated: result.repeated,
         }
     }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::DocKind;
-use crate::id::AttendeeId;
+use crate::id::{AttendeeId, QuestionId};
 use crate::record::Record;
 use crate::ticket::TicketHash;
+use crate::ticket::key::KeyId;
 use crate::time::Timestamp;
 
 /// Whether a registration stands.
@@ -51,6 +52,14 @@ pub struct Attendee {
     pub valid_until: Option<Timestamp>,
     /// BCP 47 tag of the language they prefer.
     pub language: String,
+    /// The key that signed the ticket, if Muster issued it.
+    pub ticket_key: Option<KeyId>,
+    /// The product's number in the system the ticket was bought from, for rules that come from there.
+    pub product: Option<i64>,
+    /// The number of the product's variation there.
+    pub variation: Option<i64>,
+    /// Questions of the door that were answered with the registration, and are not asked again.
+    pub answered: Vec<QuestionId>,
 }
 
 impl Record for Attendee {

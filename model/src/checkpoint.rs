@@ -97,6 +97,8 @@ pub struct Checkpoint {
     pub capacity: Option<u32>,
     /// Whether those who have not paid are let in (and pay at the door).
     pub admits_unpaid: bool,
+    /// What else must be true of whoever is admitted: rules in JSONLogic, as [`crate::rules`] reads them.
+    pub rules: String,
     /// Its place in lists.
     pub position: u32,
     /// Its id in the system it was imported from.

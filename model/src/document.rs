@@ -31,7 +31,7 @@ const GENESIS_ACTOR: [u8; 16] = *b"muster genesis 1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DocKind {
-    /// Name, format, goals, dates, zone, languages, currency, checkpoints, team.
+    /// Name, format, goals, dates, zone, languages, currency, checkpoints, team; keys of tickets, tickets withdrawn.
     Event,
     /// Rooms, tracks, sessions, public presenter profiles.
     Program,
@@ -97,7 +97,7 @@ impl DocKind {
     #[must_use]
     pub const fn collections(self) -> &'static [&'static str] {
         match self {
-            Self::Event => &["event", "checkpoints", "team"],
+            Self::Event => &["event", "checkpoints", "team", "ticket_keys", "withdrawn_tickets"],
             Self::Program => &["rooms", "tracks", "sessions", "presenters"],
             Self::Plan => &["tasks", "venues", "contracts", "catering", "materials", "invitations"],
             Self::Budget => &["lines", "quotes", "commitments", "payments"],
@@ -334,6 +334,17 @@ pub fn collection<D: ReadDoc>(doc: &D, collection: &'static str) -> Result<ObjId
     match doc.get(ROOT, collection)? {
         Some((Value::Object(ObjType::Map), id)) => Ok(id),
         _ => Err(DocumentError::NotGenesis { collection }),
+    }
+}
+
+/// The map of a collection that documents begun by an earlier version lack; made, if it is not there.
+///
+/// # Errors
+/// If Automerge refuses.
+pub fn later_collection<D: Transactable + ReadDoc>(doc: &mut D, name: &'static str) -> Result<ObjId, DocumentError> {
+    match collection(doc, name) {
+        Err(DocumentError::NotGenesis { .. }) => Ok(doc.put_object(ROOT, name, ObjType::Map)?),
+        found => found,
     }
 }
 

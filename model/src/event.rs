@@ -59,6 +59,8 @@ pub struct Event {
     pub starts_at: Timestamp,
     /// The end of its last day.
     pub ends_at: Timestamp,
+    /// When the doors open, if that is not its beginning.
+    pub admission_at: Option<Timestamp>,
     /// The zone its times are shown in.
     pub time_zone: TimeZone,
     /// Minutes after midnight at which a day of the event begins, for checkpoints that admit once a day.
@@ -91,6 +93,7 @@ impl Default for Event {
             city: String::new(),
             starts_at: Timestamp::default(),
             ends_at: Timestamp::default(),
+            admission_at: None,
             time_zone: TimeZone::UTC,
             day_starts_min: 240,
             program_day_starts_min: 0,

@@ -21,7 +21,7 @@ pub struct IdError {
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-fn to_base32(bytes: &[u8]) -> String {
+pub(crate) fn to_base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     let (mut buffer, mut bits) = (0_u32, 0_u32);
     for &byte in bytes {
@@ -36,7 +36,7 @@ fn to_base32(bytes: &[u8]) -> String {
     text
 }
 
-fn from_base32<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn from_base32<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != N / 5 * 8 {
         return None;
     }
@@ -87,6 +87,9 @@ pub trait RecordId: Copy + Ord + fmt::Display + FromStr<Err = IdError> {
 
     /// A new id, from 80 random bits.
     fn from_random(bits: [u8; 10]) -> Self;
+
+    /// The 80 bits.
+    fn bytes(&self) -> [u8; 10];
 }
 
 macro_rules! record_id {
@@ -111,6 +114,10 @@ macro_rules! record_id {
 
             fn from_random(bits: [u8; 10]) -> Self {
                 Self(bits)
+            }
+
+            fn bytes(&self) -> [u8; 10] {
+                self.0
             }
         }
 
@@ -185,6 +192,12 @@ impl EventId {
     #[must_use]
     pub fn from_random(bits: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bits).into_uuid())
+    }
+
+    /// The 16 bytes of the UUID.
+    #[must_use]
+    pub const fn bytes(&self) -> [u8; 16] {
+        *self.0.as_bytes()
     }
 
     /// The UUID, as the namespace of the event's documents.

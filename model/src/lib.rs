@@ -24,6 +24,7 @@ pub mod logistics;
 pub mod program;
 pub mod readiness;
 pub mod record;
+pub mod rules;
 #[cfg(test)]
 mod testing;
 pub mod ticket;

@@ -88,7 +88,7 @@ pub fn read_all<T: Record>(doc: &Automerge) -> Result<Records<T>, RecordError> {
 ///
 /// # Errors
 /// If the document does not have the collection, or the record's fields are not those of its kind.
-pub fn read<T: Record>(doc: &Automerge, key: &T::Key) -> Result<Option<T>, RecordError> {
+pub fn read<T: Record>(doc: &impl ReadDoc, key: &T::Key) -> Result<Option<T>, RecordError> {
     let id = collection(doc, T::COLLECTION)?;
     let key = key.to_string();
     let Some(fields) = read_fields(doc, &id, &key)? else { return Ok(None) };

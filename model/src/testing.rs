@@ -40,6 +40,11 @@ pub(crate) fn item(seed: u8) -> ItemId {
     ItemId::from_random([seed; 10])
 }
 
+/// A key that signs tickets.
+pub(crate) fn signing_key(seed: u8) -> ed25519_dalek::SigningKey {
+    ed25519_dalek::SigningKey::from_bytes(&[seed; 32])
+}
+
 /// A fact of device `id.0`, its running number `id.1`, by a clock that no server has measured.
 pub(crate) fn fact(id: (u8, u64), at: Timestamp, body: FactBody) -> Fact {
     Fact { id: fact_id(id.0, id.1), at, skew: None, by: String::new(), body }

@@ -1,4 +1,6 @@
-//! Tickets, as far as the door needs them: what was scanned, and the hash by which the roster knows it.
+//! Tickets, as far as the door needs them: what was scanned ([`code`]), the hash by which the roster knows it, and signed
+//! tickets that are good without a roster ([`signed`]): Muster's own ([`muster`]) and those of pretix ([`sig1`]), made
+//! with the event's keys ([`key`]) unless they were withdrawn ([`withdrawn`]).
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +9,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::id::{EventId, text_serde};
+
+pub mod bearer;
+pub mod code;
+pub mod key;
+pub mod muster;
+pub mod sig1;
+pub mod signed;
+pub mod withdrawn;
 
 /// The most characters of a scanned code that are looked at. The largest QR code holds 4,296.
 pub const MAX_CODE_CHARS: usize = 4_296;

@@ -11,7 +11,10 @@ use crate::event::Event;
 use crate::fact::{Fact, FactBody};
 use crate::fact_order::standing_at;
 use crate::id::{AttendeeId, CheckpointId, DeviceId, FactId, QuestionId};
+use crate::rules;
 use crate::ticket::TicketHash;
+use crate::ticket::signed::SignedTicket;
+use crate::ticket::withdrawn::Withdrawal;
 use crate::time::Timestamp;
 
 /// Whom a code or a name belongs to, as far as this phone knows.
@@ -21,6 +24,14 @@ pub enum Found<'a> {
     Nobody,
     /// The code is a ticket of another event.
     OtherEvent,
+    /// The code is a signed ticket by its form, and no key of the event signed it.
+    BadSignature,
+    /// The code says that a key of the event signed it of which nothing has been heard here.
+    UnknownKey,
+    /// The code is a ticket of nobody known here that was withdrawn, or whose key was retired.
+    Withdrawn(Withdrawal),
+    /// A good signed ticket whose attendee is not known here.
+    Ticket(&'a SignedTicket),
     /// One attendee.
     One(AttendeeId, &'a Attendee),
     /// Several attendees: staff must choose.
@@ -42,6 +53,8 @@ pub struct Scan<'a> {
     pub found: Found<'a>,
     /// The ticket that was shown; `None` when the attendee was found by name.
     pub ticket: Option<TicketHash>,
+    /// Whether the event has withdrawn that ticket.
+    pub withdrawn: Option<Withdrawal>,
     /// The facts about that attendee that this phone knows, at least those of this checkpoint.
     pub facts: &'a [Fact],
     /// What was answered already.
@@ -104,6 +117,19 @@ pub enum Verdict {
         /// Those that fit.
         candidates: Vec<AttendeeId>,
     },
+    /// The ticket has the form of a signed one, but no key of this event signed it: it is forged, damaged, or another
+    /// event's.
+    BadSignature,
+    /// The ticket says that it was signed with a key that this phone has not heard of yet: connect once, or look for the
+    /// name.
+    UnknownKey,
+    /// The checkpoint's own rules refuse it.
+    Rules {
+        /// What they refuse for, in plain words.
+        reasons: Vec<String>,
+    },
+    /// The checkpoint has rules that this version cannot read; they might refuse it.
+    RulesUnreadable,
 }
 
 impl Verdict {
@@ -124,6 +150,43 @@ impl Verdict {
             Self::WrongEvent => "wrong_event",
             Self::AnswersRequired { .. } => "answers_required",
             Self::Ambiguous { .. } => "ambiguous",
+            Self::BadSignature => "bad_signature",
+            Self::UnknownKey => "unknown_key",
+            Self::Rules { .. } => "rules",
+            Self::RulesUnreadable => "rules_unreadable",
+        }
+    }
+}
+
+/// Whoever may be admitted, as far as it decides: an attendee, or the ticket of one who is not known here.
+struct Bearer<'a> {
+    id: AttendeeId,
+    valid_from: Option<Timestamp>,
+    valid_until: Option<Timestamp>,
+    known: Known<'a>,
+}
+
+enum Known<'a> {
+    Attendee(&'a Attendee),
+    Ticket(&'a SignedTicket),
+}
+
+impl Bearer<'_> {
+    fn is(&self, category: &str) -> bool {
+        match self.known {
+            Known::Attendee(attendee) => attendee.category == category,
+            Known::Ticket(ticket) => ticket.category.is(category),
+        }
+    }
+
+    fn is_one_of(&self, categories: &[String]) -> bool {
+        categories.is_empty() || categories.iter().any(|category| self.is(category))
+    }
+
+    fn product(&self) -> (Option<i64>, Option<i64>) {
+        match self.known {
+            Known::Attendee(attendee) => (attendee.product, attendee.variation),
+            Known::Ticket(ticket) => (ticket.product, ticket.variation),
         }
     }
 }
@@ -131,42 +194,70 @@ impl Verdict {
 /// Decides what staff should do.
 ///
 /// The first reason that applies is given, in the order in which it helps staff: who it is, whether the ticket is good,
-/// whether this is the place, whether this is the time, whether they are in already, what is still to be asked.
+/// whether this is the place, whether this is the time, whether they are in already, what the checkpoint's own rules say,
+/// what is still to be asked.
 #[must_use]
 pub fn decide(scan: &Scan<'_>) -> Verdict {
-    let (attendee_id, attendee) = match scan.found {
+    let bearer = match scan.found {
         Found::Nobody | Found::Several([]) => return Verdict::Unknown,
         Found::OtherEvent => return Verdict::WrongEvent,
+        Found::BadSignature => return Verdict::BadSignature,
+        Found::UnknownKey => return Verdict::UnknownKey,
+        Found::Withdrawn(withdrawal) => return refusal(withdrawal),
         Found::Several(candidates) => return Verdict::Ambiguous { candidates: candidates.to_vec() },
-        Found::One(id, attendee) => (id, attendee),
+        Found::One(id, attendee) => {
+            let (valid_from, valid_until) = (attendee.valid_from, attendee.valid_until);
+            Bearer { id, valid_from, valid_until, known: Known::Attendee(attendee) }
+        }
+        Found::Ticket(ticket) => {
+            let (valid_from, valid_until) = (ticket.valid_from, ticket.valid_until);
+            Bearer { id: ticket.holder, valid_from, valid_until, known: Known::Ticket(ticket) }
+        }
     };
-    registration(scan, attendee)
-        .or_else(|| category(scan, attendee))
-        .or_else(|| time(scan, attendee))
-        .or_else(|| already_in(scan, attendee_id))
-        .or_else(|| unanswered(scan, attendee))
+    registration(scan, &bearer)
+        .or_else(|| category(scan, &bearer))
+        .or_else(|| time(scan, &bearer))
+        .or_else(|| already_in(scan, bearer.id))
+        .or_else(|| against_rules(scan, &bearer))
+        .or_else(|| unanswered(scan, &bearer))
         .unwrap_or(Verdict::Admitted)
 }
 
-fn registration(scan: &Scan<'_>, attendee: &Attendee) -> Option<Verdict> {
+const fn refusal(withdrawal: Withdrawal) -> Verdict {
+    match withdrawal {
+        Withdrawal::Revoked => Verdict::Revoked,
+        Withdrawal::Blocked => Verdict::Blocked,
+    }
+}
+
+fn registration(scan: &Scan<'_>, bearer: &Bearer<'_>) -> Option<Verdict> {
+    let withdrawn = scan.withdrawn.map(refusal);
+    let Known::Attendee(attendee) = bearer.known else { return withdrawn };
     match attendee.registration {
         Registration::Blocked => Some(Verdict::Blocked),
         Registration::Cancelled => Some(Verdict::Cancelled),
         _ if scan.ticket.is_some_and(|ticket| attendee.revoked_tickets.contains(&ticket)) => Some(Verdict::Revoked),
+        _ if withdrawn.is_some() => withdrawn,
         Registration::Unpaid if !scan.checkpoint.admits_unpaid => Some(Verdict::Unpaid),
         Registration::Unpaid | Registration::Confirmed => None,
     }
 }
 
-fn category(scan: &Scan<'_>, attendee: &Attendee) -> Option<Verdict> {
+fn category(scan: &Scan<'_>, bearer: &Bearer<'_>) -> Option<Verdict> {
     let admits = &scan.checkpoint.categories;
-    let refused = !admits.is_empty() && !admits.contains(&attendee.category);
-    refused.then(|| Verdict::WrongCategory { category: attendee.category.clone(), admits: admits.clone() })
+    if bearer.is_one_of(admits) {
+        return None;
+    }
+    let category = match bearer.known {
+        Known::Attendee(attendee) => attendee.category.clone(),
+        Known::Ticket(ticket) => ticket.category.name([]).to_owned(),
+    };
+    Some(Verdict::WrongCategory { category, admits: admits.clone() })
 }
 
-fn time(scan: &Scan<'_>, attendee: &Attendee) -> Option<Verdict> {
-    let from = scan.checkpoint.valid_from.max(attendee.valid_from);
-    let until = match (scan.checkpoint.valid_until, attendee.valid_until) {
+fn time(scan: &Scan<'_>, bearer: &Bearer<'_>) -> Option<Verdict> {
+    let from = scan.checkpoint.valid_from.max(bearer.valid_from);
+    let until = match (scan.checkpoint.valid_until, bearer.valid_until) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
@@ -174,6 +265,20 @@ fn time(scan: &Scan<'_>, attendee: &Attendee) -> Option<Verdict> {
         (_, Some(until)) if scan.now > until => Some(Verdict::TooLate { until }),
         (Some(from), _) if scan.now < from => Some(Verdict::TooEarly { from }),
         _ => None,
+    }
+}
+
+fn against_rules(scan: &Scan<'_>, bearer: &Bearer<'_>) -> Option<Verdict> {
+    if scan.checkpoint.rules.is_empty() {
+        return None;
+    }
+    let here = standing_at(scan.facts, (bearer.id, scan.checkpoint_id));
+    let (product, variation) = bearer.product();
+    let about = rules::About { event: scan.event, now: scan.now, product, variation, here: &here };
+    match rules::evaluate(&scan.checkpoint.rules, &about) {
+        Ok(reasons) if reasons.is_empty() => None,
+        Ok(reasons) => Some(Verdict::Rules { reasons }),
+        Err(_) => Some(Verdict::RulesUnreadable),
     }
 }
 
@@ -201,9 +306,12 @@ fn already_in(scan: &Scan<'_>, attendee: AttendeeId) -> Option<Verdict> {
     })
 }
 
-fn unanswered(scan: &Scan<'_>, attendee: &Attendee) -> Option<Verdict> {
-    let asked =
-        |question: &&Question| question.categories.is_empty() || question.categories.contains(&attendee.category);
+fn unanswered(scan: &Scan<'_>, bearer: &Bearer<'_>) -> Option<Verdict> {
+    let answered = |question: &Question| match bearer.known {
+        Known::Attendee(attendee) => attendee.answered.contains(&question.id),
+        Known::Ticket(_) => false,
+    };
+    let asked = |question: &&Question| bearer.is_one_of(&question.categories) && !answered(question);
     let missing = |question: &&Question| match scan.answers.get(&question.id) {
         // A question that need not be answered is still asked once: an empty answer says that it was.
         None => true,

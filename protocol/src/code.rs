@@ -115,6 +115,10 @@ codes! {
     Overload => "overload", Transient, "too much at once; reconnect after the hint";
     /// A second connection took this peer's place.
     Replaced => "replaced", Transient, "the same peer connected again; this connection is closed";
+    /// The device sends or costs more than its share.
+    RateLimited => "rate_limited", Transient, "this device asks for more than its share; reconnect after the hint";
+    /// The device has as many connections as it may.
+    TooManyConnections => "too_many_connections", Transient, "this device has too many connections; close some, and reconnect after the hint";
     /// A change whose actor belongs to no device of the event.
     AuthorUnknown => "author_unknown", Permanent, "the author of a change is no device of this event";
     /// A change of a device that was revoked.

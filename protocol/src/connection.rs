@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use automerge::ChangeHash;
 
-use crate::frame::{Frame, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads};
+use crate::frame::{Frame, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads, Secret};
 use crate::{DocumentId, PeerId, ProtocolCode, StorageId, Timestamp};
 pub use outgoing::EphemeralMessage;
 
@@ -192,6 +192,11 @@ pub enum PeerMessage {
         detail: String,
         /// The changes it is about; those that depend on them are meant too.
         changes: Vec<ChangeHash>,
+    },
+    /// The peer goes on with a fresh token.
+    Token {
+        /// An access token, not yet checked.
+        token: Secret,
     },
     /// The peer reports an error and will close.
     Error {

@@ -23,6 +23,33 @@ pub const PROTOCOL_VERSION: &str = "1";
 /// The feature a peer advertises when it understands [`Frame::Notice`].
 pub const FEATURE_NOTICE: &str = "notice";
 
+/// The feature a server advertises when it takes [`Frame::Token`].
+pub const FEATURE_RENEW: &str = "renew";
+
+/// A secret that must not reach a log: its `Debug` form shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
 /// How big a frame and its parts may be. What exceeds them is an error, not cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameLimits {
@@ -210,6 +237,15 @@ pub enum Frame {
         /// The changes it is about; those that depend on them are meant too.
         changes: Vec<ChangeHash>,
     },
+    /// `muster-token`, our extension: a device goes on on the connection that it has, with a fresh token.
+    Token {
+        /// Who sends.
+        sender: PeerId,
+        /// Whom to.
+        target: PeerId,
+        /// An access token of the same device.
+        token: Secret,
+    },
     /// A valid frame about a document whose id does not have 16 bytes: nothing we could have.
     ForeignDocument {
         /// The frame's `type`.
@@ -244,6 +280,7 @@ impl Frame {
             Self::RemoteSubscriptionChange { .. } => "remote-subscription-change",
             Self::RemoteHeadsChanged { .. } => "remote-heads-changed",
             Self::Notice { .. } => "muster-notice",
+            Self::Token { .. } => "muster-token",
             Self::ForeignDocument { kind, .. } | Self::Unknown { kind } => kind,
         }
     }

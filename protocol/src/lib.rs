@@ -158,8 +158,8 @@ pub use doc_sync::{
 };
 pub use document_id::{DocumentId, DocumentIdError};
 pub use frame::{
-    FEATURE_NOTICE, Frame, FrameError, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads,
-    SharedSync, encode_sync_shared,
+    FEATURE_NOTICE, FEATURE_RENEW, Frame, FrameError, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata,
+    RemoteHeads, Secret, SharedSync, encode_sync_shared,
 };
 pub use ids::{IdError, MAX_ID_BYTES, PeerId, StorageId};
 pub use ledger::{DocLedger, PendingLimits};

@@ -1,4 +1,4 @@
-//! A backup is a folder like the data directory: the database and the signing key, so that `muster serve --data` runs on
+//! A backup is a folder like the data directory: the database and the signing keys, so that `muster serve --data` runs on
 //! it and enrolled devices stay enrolled.
 
 use std::fs::{self, File};
@@ -20,8 +20,7 @@ use crate::storage::DATABASE_FILE;
 /// `backup_target` if the folder is there already or cannot be made, or why the database cannot be copied.
 pub async fn back_up(app: &App, actor: Actor, target: &Path) -> Result<u64, ApiError> {
     let draft = draft_path(target).ok_or(ErrorCode::BackupTarget)?;
-    let data = app.storage.path().parent().unwrap_or(Path::new(".")).to_owned();
-    prepare(&data, target, &draft).map_err(|error| unusable(&error))?;
+    prepare(app.data(), target, &draft).map_err(|error| unusable(&error))?;
     audit::record(&app.storage, Entry::new(clock::now(), actor.clone(), Action::BackupMade)).await?;
     let copied = match app.storage.backup(&draft.join(DATABASE_FILE), |_| {}).await {
         Ok(()) => publish(&draft, target).map_err(|error| unusable(&error)),
@@ -48,7 +47,7 @@ fn draft_path(target: &Path) -> Option<PathBuf> {
     Some(target.with_file_name(name))
 }
 
-/// Makes the folder beside its later place, with the key in it. `.partial` that is there is another backup at work, or one
+/// Makes the folder beside its later place, with the keys in it. `.partial` that is there is another backup at work, or one
 /// that was killed.
 fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
     if target.try_exists()? {
@@ -58,10 +57,18 @@ fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
     private(draft)?;
     let folder = draft.join(keys::FOLDER);
     private(&folder)?;
-    let key = folder.join(keys::FILE);
-    fs::copy(data.join(keys::FOLDER).join(keys::FILE), &key)?;
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
-    File::open(&key)?.sync_all()
+    for entry in fs::read_dir(data.join(keys::FOLDER))? {
+        let from = entry?.path();
+        // What else lies there is no key: the draft of one that is being made.
+        if !from.extension().is_some_and(|kind| kind == "pem" || kind == "json") {
+            continue;
+        }
+        let to = folder.join(from.file_name().unwrap_or_default());
+        fs::copy(&from, &to)?;
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600))?;
+        File::open(&to)?.sync_all()?;
+    }
+    File::open(&folder)?.sync_all()
 }
 
 fn publish(draft: &Path, target: &Path) -> io::Result<u64> {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod admin;
 mod audit;
 mod commands;
 mod logging;
@@ -61,13 +62,25 @@ enum Command {
         /// The address to listen on [default: 127.0.0.1:8400]
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<String>,
+        /// The address for the operator's requests and /metrics [default: any free port of 127.0.0.1]
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        admin_listen: Option<String>,
+        /// A proxy in front of the server, as an address or a network; can be given more than once [default: none]
+        #[arg(long, value_name = "CIDR")]
+        trusted_proxy: Vec<String>,
+        /// The certificate for TLS, with those that lead to its authority, in PEM form [default: no TLS]
+        #[arg(long, value_name = "FILE", requires = "tls_key")]
+        tls_certificate: Option<String>,
+        /// Its private key, in PEM form
+        #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+        tls_key: Option<String>,
     },
     /// Print every option with its unit, default, value and meaning
     Config,
     /// Create, fill and export events
     #[command(subcommand)]
     Event(commands::EventCommand),
-    /// Enrol, list and revoke devices
+    /// Enrol, let in, list and revoke devices
     #[command(subcommand)]
     Device(commands::DeviceCommand),
     /// Verify and export the audit log
@@ -76,6 +89,12 @@ enum Command {
     /// Look at refused changes, accept or discard them
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Accounts of people who sign in
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
+    /// The server's signing keys
+    #[command(subcommand)]
+    Key(commands::KeyCommand),
     /// Copy the server's data while it runs
     Backup {
         /// A folder that does not exist yet; `muster serve --data` can run on it
@@ -119,6 +138,12 @@ pub enum CliError {
     /// The audit log is not what was recorded.
     #[error("the audit log is not what was recorded: see what is wrong with it above")]
     AuditUnsound,
+    /// There is nobody to ask for a password.
+    #[error("the password cannot be asked for: run this at a terminal, or name a file with --password-file")]
+    NoPassword(#[source] std::io::Error),
+    /// What was typed the second time is something else.
+    #[error("the two passwords differ: try again")]
+    PasswordsDiffer,
     /// A file cannot be read or written.
     #[error("{} cannot be read or written", path.display())]
     File {
@@ -161,6 +186,8 @@ pub(crate) async fn run_with(
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
         Command::Quarantine(command) => quarantine::run(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
+        Command::Admin(command) => admin::admin(command, loaded.config, common.json, output).await,
+        Command::Key(command) => commands::key(command, loaded.config, common.json, output).await,
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }
 }
@@ -169,8 +196,14 @@ fn flags(common: &Common, command: &Command) -> Vec<Flag> {
     let flag = |name, key: &str, text: String| Flag { name, key: key.to_owned(), text };
     let mut flags: Vec<Flag> = common.set.iter().map(|(key, text)| flag("--set", key, text.clone())).collect();
     flags.extend(common.data.as_ref().map(|dir| flag("--data", "data.dir", dir.display().to_string())));
-    if let Command::Serve { listen: Some(listen) } = command {
-        flags.push(flag("--listen", "http.listen", listen.clone()));
+    if let Command::Serve { listen, admin_listen, trusted_proxy, tls_certificate, tls_key } = command {
+        flags.extend(listen.iter().map(|listen| flag("--listen", "http.listen", listen.clone())));
+        flags.extend(admin_listen.iter().map(|listen| flag("--admin-listen", "http.admin_listen", listen.clone())));
+        flags.extend(tls_certificate.iter().map(|path| flag("--tls-certificate", "tls.certificate", path.clone())));
+        flags.extend(tls_key.iter().map(|path| flag("--tls-key", "tls.key", path.clone())));
+        if !trusted_proxy.is_empty() {
+            flags.push(flag("--trusted-proxy", "http.trusted_proxies", trusted_proxy.join(",")));
+        }
     }
     flags
 }
@@ -180,9 +213,9 @@ async fn serve(loaded: Loaded) -> Result<(), CliError> {
     for name in &loaded.unknown_variables {
         tracing::warn!(variable = name, "this variable sets no option: `muster config` lists those that do");
     }
-    let listener = run::listen(&loaded.config).await?;
+    let listeners = run::listen(&loaded.config).await?;
     let stop = logging::stop_signal()?;
-    Ok(run::launch(loaded.config, listener, stop).await?)
+    Ok(run::launch(loaded.config, listeners, stop).await?)
 }
 
 /// Tells a person on standard error why a command failed, with its causes.

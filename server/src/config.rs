@@ -14,15 +14,22 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use muster_model::time::Timestamp;
+
 mod concern;
 mod hub;
+mod limits;
 mod source;
 mod value;
 
 use concern::{Concern, concern};
 pub use hub::{HubOptions, StorageOptions, SyncOptions};
+pub use limits::{LimitsConfig, TlsConfig};
 pub use source::{ConfigError, Flag, Loaded, Origin, load};
 pub use value::{LogFormat, OptionValue};
+
+use crate::headers::Origins;
+use crate::proxies::Proxies;
 
 concern! {
     /// Where everything is kept.
@@ -37,12 +44,19 @@ concern! {
     HttpConfig in "http" {
         /// The address and port to listen on. Port 0 takes any free one.
         listen: SocketAddr = "127.0.0.1:8400", "address:port", "MUSTER_HTTP_LISTEN";
+        /// The address and port at which the operator asks, on this machine: `/metrics`, and what needs the operator's token.
+        /// Port 0 takes any free one; the command line finds it. If it is the address of `http.listen`, there is one
+        /// listener for all.
+        admin_listen: SocketAddr = "127.0.0.1:0", "address:port", "MUSTER_HTTP_ADMIN_LISTEN";
         /// The address under which devices reach the server, for enrolment links, such as `https://muster.example.org`.
         /// Empty: `http://` and the address listened on.
         public_url: String = "", "URL", "MUSTER_HTTP_PUBLIC_URL";
-        /// How many proxies in front of the server add the caller's address to `X-Forwarded-For`. With 0 the header is not
-        /// believed.
-        trusted_proxies: usize = "0", "count", "MUSTER_HTTP_TRUSTED_PROXIES";
+        /// The addresses and networks of proxies in front of the server, with commas between them: what they add to
+        /// `X-Forwarded-For` is believed, and so is their `X-Request-Id`. Nobody else is.
+        trusted_proxies: Proxies = "", "addresses", "MUSTER_HTTP_TRUSTED_PROXIES";
+        /// The origins whose pages may ask from a browser, such as `https://app.example.org`, with commas between them.
+        /// Without any, no page of another origin may.
+        cors_origins: Origins = "", "origins", "MUSTER_HTTP_CORS_ORIGINS";
         /// How many connections are open at once; further ones wait to be accepted.
         max_connections: usize = "20000", "count", "MUSTER_HTTP_MAX_CONNECTIONS";
         /// How many requests are worked on at once; further ones are refused with `overloaded`. Sync connections do not
@@ -64,14 +78,22 @@ concern! {
 concern! {
     /// How devices are let in.
     AuthConfig in "auth" {
-        /// How long a device's token is good.
-        device_token_days: u32 = "90", "days", "MUSTER_AUTH_DEVICE_TOKEN_DAYS";
+        /// How long an access token of a device is good.
+        access_token_s: u32 = "900", "s", "MUSTER_AUTH_ACCESS_TOKEN_S";
+        /// How long a device may stay away before it has to be enrolled again: each contact begins this anew.
+        refresh_token_days: u32 = "90", "days", "MUSTER_AUTH_REFRESH_TOKEN_DAYS";
         /// How long the token is good that the command line makes for itself.
         operator_token_s: u32 = "300", "s", "MUSTER_AUTH_OPERATOR_TOKEN_S";
-        /// How many wrong enrolment codes an address may try within the window.
+        /// How long an enrolment code is good, unless it is made for longer or shorter.
+        enrol_code_min: u32 = "15", "min", "MUSTER_AUTH_ENROL_CODE_MIN";
+        /// How many wrong enrolment codes, and how many wrong passwords, an address may try within the window.
         enrol_attempts: u32 = "20", "count", "MUSTER_AUTH_ENROL_ATTEMPTS";
-        /// The window in which an address' wrong codes are counted.
+        /// The window in which an address' wrong codes and passwords are counted.
         enrol_window_s: u32 = "60", "s", "MUSTER_AUTH_ENROL_WINDOW_S";
+        /// How often the password of one name may be wrong within the window, from all addresses together.
+        login_attempts: u32 = "10", "count", "MUSTER_AUTH_LOGIN_ATTEMPTS";
+        /// The window in which a name's wrong passwords are counted.
+        login_window_s: u32 = "900", "s", "MUSTER_AUTH_LOGIN_WINDOW_S";
         /// How many devices' standing is remembered between requests.
         device_cache: usize = "10000", "count", "MUSTER_AUTH_DEVICE_CACHE";
     }
@@ -114,6 +136,10 @@ pub struct Config {
     pub sync: SyncOptions,
     /// How the database is used.
     pub storage: StorageOptions,
+    /// How much one address or one device may ask for.
+    pub limits: LimitsConfig,
+    /// TLS.
+    pub tls: TlsConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -133,6 +159,27 @@ pub struct ConfigOption {
     pub meaning: String,
 }
 
+impl AuthConfig {
+    /// How long an access token of a device is good, in seconds.
+    #[must_use]
+    pub fn access_token_lifetime_s(&self) -> i64 {
+        i64::from(self.access_token_s)
+    }
+
+    /// How long a refresh token is good, in milliseconds.
+    #[must_use]
+    pub fn refresh_token_lifetime_ms(&self) -> i64 {
+        i64::from(self.refresh_token_days).saturating_mul(24 * 60 * 60 * 1_000)
+    }
+
+    /// Until when a token may run at the latest that is signed at `now`.
+    #[must_use]
+    pub fn last_token_ends(&self, now: Timestamp) -> Timestamp {
+        let longest_s = i64::from(self.access_token_s.max(self.operator_token_s));
+        now.plus_ms(longest_s.saturating_mul(1_000))
+    }
+}
+
 impl Config {
     /// All options, in the order of their sections.
     #[must_use]
@@ -141,14 +188,14 @@ impl Config {
         defaults.concerns().iter().flat_map(|concern| concern.options()).collect()
     }
 
-    fn concerns(&self) -> [&dyn Concern; 8] {
-        let Self { data, http, auth, import, hub, sync, storage, log } = self;
-        [data, http, auth, import, hub, sync, storage, log]
+    fn concerns(&self) -> [&dyn Concern; 10] {
+        let Self { data, http, auth, import, hub, sync, storage, limits, tls, log } = self;
+        [data, http, auth, import, hub, sync, storage, limits, tls, log]
     }
 
-    fn concerns_mut(&mut self) -> [&mut dyn Concern; 8] {
-        let Self { data, http, auth, import, hub, sync, storage, log } = self;
-        [data, http, auth, import, hub, sync, storage, log]
+    fn concerns_mut(&mut self) -> [&mut dyn Concern; 10] {
+        let Self { data, http, auth, import, hub, sync, storage, limits, tls, log } = self;
+        [data, http, auth, import, hub, sync, storage, limits, tls, log]
     }
 
     /// The value of an option in the form in which it would be written; `None` if there is no such option.
@@ -195,7 +242,9 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.data.dir, PathBuf::from("muster-data"));
         assert_eq!(config.http.listen, SocketAddr::from(([127, 0, 0, 1], 8400)));
-        assert_eq!(config.auth.device_token_days, 90);
+        assert_eq!(config.auth.access_token_s, 900);
+        assert_eq!(config.auth.refresh_token_days, 90);
+        assert_eq!(config.auth.enrol_code_min, 15);
         assert_eq!(config.auth.operator_token_s, 300);
     }
 

@@ -39,6 +39,8 @@ pub enum DataDirError {
 pub struct RunningServer {
     /// The address to reach it from this machine.
     pub address: SocketAddr,
+    /// The address at which it takes the operator's requests.
+    pub admin: SocketAddr,
     /// Its process id.
     pub pid: u32,
 }
@@ -82,9 +84,9 @@ impl DataDir {
     ///
     /// # Errors
     /// If the directory cannot be written.
-    pub fn announce(&self, listening: SocketAddr) -> Result<(), DataDirError> {
+    pub fn announce(&self, listening: SocketAddr, admin: SocketAddr) -> Result<(), DataDirError> {
         let failed = |source| DataDirError::Io { path: self.path.clone(), source };
-        let running = RunningServer { address: reachable(listening), pid: std::process::id() };
+        let running = RunningServer { address: reachable(listening), admin: reachable(admin), pid: std::process::id() };
         let json = serde_json::to_vec(&running).map_err(|error| failed(error.into()))?;
         let draft = self.path.join(format!("{SERVER_FILE}.tmp"));
         fs::write(&draft, json).and_then(|()| fs::rename(&draft, self.path.join(SERVER_FILE))).map_err(failed)
@@ -142,9 +144,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let held = DataDir::hold(dir.path()).unwrap();
         assert_eq!(DataDir::running(dir.path()), None);
-        held.announce("0.0.0.0:8400".parse().unwrap()).unwrap();
+        held.announce("0.0.0.0:8400".parse().unwrap(), "127.0.0.1:8401".parse().unwrap()).unwrap();
         let running = DataDir::running(dir.path()).unwrap();
         assert_eq!(running.address, "127.0.0.1:8400".parse().unwrap());
+        assert_eq!(running.admin, "127.0.0.1:8401".parse().unwrap());
         drop(held);
         assert_eq!(DataDir::running(dir.path()), None);
     }
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn what_a_killed_server_left_is_removed() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(SERVER_FILE), r#"{"address":"127.0.0.1:1","pid":1}"#).unwrap();
+        fs::write(dir.path().join(SERVER_FILE), r#"{"address":"127.0.0.1:1","admin":"127.0.0.1:2","pid":1}"#).unwrap();
         let _held = DataDir::hold(dir.path()).unwrap();
         assert_eq!(DataDir::running(dir.path()), None);
     }

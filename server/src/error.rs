@@ -17,6 +17,7 @@ use std::error::Error;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 pub use muster_protocol::RetryClass;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +25,13 @@ use crate::storage::StorageError;
 
 /// After how long a caller should try again who was turned away because there was too much to do.
 pub const RETRY_AFTER_MS: u64 = 1_000;
+
+/// A wait that differs from that of others who are told to wait, so that they do not come back at once: from `ms` to three
+/// times as long.
+#[must_use]
+pub fn jittered(ms: u64) -> u64 {
+    ms.saturating_add(rand::rng().random_range(0..=ms.saturating_mul(2)))
+}
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident => $text:literal, $status:ident, $retry:ident, $detail:literal;)+) => {
@@ -86,9 +94,21 @@ codes! {
     /// The token is not one of this server.
     TokenInvalid => "token_invalid", UNAUTHORIZED, NeedsUser, "the token is not one of this server: enrol the device again";
     /// The token was good once.
-    TokenExpired => "token_expired", UNAUTHORIZED, NeedsUser, "the token has expired: enrol the device again";
+    TokenExpired => "token_expired", UNAUTHORIZED, NeedsUser, "the token has expired: refresh it";
     /// The token is not good yet.
     TokenNotYetValid => "token_not_yet_valid", UNAUTHORIZED, Transient, "the token is not good yet: check the clocks";
+    /// The token says another role than the device has now.
+    RoleChanged => "role_changed", UNAUTHORIZED, NeedsUser, "the role of this device was changed: refresh its token";
+    /// There is no such refresh token.
+    RefreshTokenUnknown => "refresh_token_unknown", UNAUTHORIZED, NeedsUser, "the server does not know this refresh token: enrol the device again";
+    /// The refresh token was good once.
+    RefreshTokenExpired => "refresh_token_expired", UNAUTHORIZED, NeedsUser, "the refresh token has expired: enrol the device again";
+    /// The refresh token was exchanged before, with another nonce.
+    RefreshTokenReused => "refresh_token_reused", UNAUTHORIZED, NeedsUser, "this refresh token was used before, so there are two of this device and it was revoked: enrol it again";
+    /// The same exchange was answered before, and the answer used.
+    RefreshReplayed => "refresh_replayed", CONFLICT, Permanent, "this exchange was answered before: use the refresh token of the answer";
+    /// The device waits for a coordinator.
+    EnrolmentPending => "enrolment_pending", FORBIDDEN, Transient, "a coordinator has not let this device in yet: ask again";
     /// The device was revoked.
     DeviceRevoked => "device_revoked", UNAUTHORIZED, NeedsUser, "this device was revoked: ask a coordinator for a new enrolment code";
     /// The server does not know the device.
@@ -99,6 +119,8 @@ codes! {
     EventNotFound => "event_not_found", NOT_FOUND, Permanent, "there is no such event, or it is not for this token";
     /// No such device in this event.
     DeviceNotFound => "device_not_found", NOT_FOUND, Permanent, "there is no such device in this event";
+    /// What the server keeps aside of this device, or of the event, is as much as it may be.
+    QuarantineFull => "quarantine_full", INSUFFICIENT_STORAGE, NeedsUser, "too much is kept aside already: keep it on the device, and ask a coordinator to look at what is there";
     /// No such format.
     FormatUnknown => "format_unknown", BAD_REQUEST, Permanent, "there is no such format";
     /// The format of an imported file cannot be told.
@@ -109,8 +131,22 @@ codes! {
     EnrolmentCodeUsed => "enrolment_code_used", GONE, NeedsUser, "the enrolment code was used before: ask a coordinator for another";
     /// The enrolment code has expired.
     EnrolmentCodeExpired => "enrolment_code_expired", GONE, NeedsUser, "the enrolment code has expired: ask a coordinator for another";
+    /// The name or the password is wrong.
+    LoginFailed => "login_failed", UNAUTHORIZED, NeedsUser, "the name or the password is wrong";
+    /// The account has several events, and none was named.
+    EventRequired => "event_required", CONFLICT, NeedsUser, "the account has several events: send event_id";
+    /// There is another account of this name.
+    AccountTaken => "account_taken", CONFLICT, NeedsUser, "there is an account of this name: choose another, or sign in with it";
+    /// No such account in this event.
+    AccountNotFound => "account_not_found", NOT_FOUND, Permanent, "there is no such account in this event";
+    /// No such invitation, or it was used.
+    InvitationUnknown => "invitation_unknown", NOT_FOUND, NeedsUser, "there is no such invitation, or it was used: ask a coordinator for another";
+    /// The invitation has expired.
+    InvitationExpired => "invitation_expired", GONE, NeedsUser, "the invitation has expired: ask a coordinator for another";
     /// Too many attempts from one address.
-    TooManyAttempts => "too_many_attempts", TOO_MANY_REQUESTS, Transient, "too many attempts from this address: wait and try again";
+    TooManyAttempts => "too_many_attempts", TOO_MANY_REQUESTS, Transient, "too many attempts: wait and try again";
+    /// Too many sync connections from one address.
+    TooManyConnections => "too_many_connections", TOO_MANY_REQUESTS, Transient, "too many connections from this address: close some, or wait and try again";
     /// The file is of another kind than was said.
     ImportWrongKind => "import_wrong_kind", UNPROCESSABLE_ENTITY, NeedsUser, "the file is of another kind than was said";
     /// The file is empty.
@@ -155,6 +191,8 @@ codes! {
     DocumentFull => "document_full", INSUFFICIENT_STORAGE, NeedsUser, "a document of the event is as large as it may be";
     /// A document failed and is loaded anew.
     DocumentReloading => "document_reloading", SERVICE_UNAVAILABLE, Transient, "a document failed and is being loaded anew: try again";
+    /// The signing keys cannot be read or written.
+    KeysUnusable => "keys_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "the signing keys cannot be read or written: see the server's log";
     /// The database is damaged or of a later version.
     DatabaseUnusable => "database_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "the database cannot be used: see the server's log";
     /// Too much at once.

@@ -25,12 +25,14 @@ mod session;
 mod shared;
 mod stats;
 mod surroundings;
+mod usage;
 mod work;
 
 use std::sync::Arc;
 
 use automerge::transaction::Transaction;
 use automerge::{Automerge, ChangeHash};
+use muster_model::access::Role;
 use muster_model::document::DocRef;
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
@@ -44,6 +46,7 @@ pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
 pub use stats::HubStats;
 pub use surroundings::Surroundings;
+pub use usage::DeviceLimits;
 
 pub(crate) use clock::wire;
 pub use link::OutFrame;
@@ -131,6 +134,11 @@ impl Hub {
     /// If the event is unknown or its documents cannot be listed.
     pub async fn documents(&self, event: EventId) -> Result<Vec<DocRef>, HubError> {
         Ok(self.shared.catalog(event).await?.all())
+    }
+
+    /// The device has this role from now on: ends its connections, and those it would open with another role.
+    pub fn set_role(&self, device: DeviceId, role: Role) {
+        self.shared.set_role(device, role);
     }
 
     /// Ends the connections of a device, and those it would open later.

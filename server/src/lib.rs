@@ -1,5 +1,6 @@
 //! The sync server: hub, storage, accounts of devices, HTTP API; the binary muster.
 
+mod accounts;
 pub mod api;
 pub mod app;
 pub mod audit;
@@ -13,10 +14,13 @@ pub mod devices;
 pub mod documents;
 pub mod error;
 pub mod events;
+pub mod headers;
 pub mod hub;
 pub mod imports;
 pub mod interchange;
+pub mod limits;
 pub mod metrics;
+pub mod proxies;
 mod quarantine;
 mod records;
 pub mod router;
@@ -24,6 +28,7 @@ pub mod run;
 pub mod serve;
 pub mod storage;
 pub mod sync_socket;
+pub mod tls;
 
 #[cfg(test)]
 mod testing;

@@ -16,6 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::app::App;
 use crate::hub::HubStats;
+use crate::limits::DoorStats;
 use crate::storage::{DURATION_BUCKETS_US, DurationHistogram, StorageStats};
 
 /// Upper bounds of the buckets of request durations, in seconds.
@@ -77,10 +78,34 @@ impl Metrics {
         let about = "Time from a request's head to the head of its answer";
         registry.register_with_unit("http_request_duration", about, Unit::Seconds, self.durations.clone());
         registry.register("http_requests_in_flight", "Requests being worked on", self.in_flight.clone());
+        registry.register_collector(Box::new(AtTheDoors(app.doors.stats())));
         registry.register_collector(Box::new(Inside { hub: app.hub.stats(), storage: app.storage.stats() }));
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+/// What is counted of connections that come in.
+#[derive(Debug)]
+struct AtTheDoors(DoorStats);
+
+impl Collector for AtTheDoors {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let guests = ConstGauge::new(self.0.guests);
+        let about = "Connections that have not shown a valid token";
+        guests.encode(encoder.encode_descriptor("connections_guests", about, None, guests.metric_type())?)?;
+        let refused = Family::<ReasonLabel, Counter>::default();
+        for (reason, count) in &self.0.refused {
+            refused.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc_by(*count);
+        }
+        let about = "Connections closed before they were heard";
+        refused.encode(encoder.encode_descriptor("connections_refused", about, None, refused.metric_type())?)
     }
 }
 
@@ -124,6 +149,8 @@ impl Collector for Inside {
             ("hub_refused", "Messages whose changes were put into quarantine", hub.refused),
             ("hub_guarded", "Messages that the guard refused", hub.guarded),
             ("hub_queue_overflows", "Connections closed because their queue was full", hub.queue_overflows),
+            ("hub_slowed", "Messages that had to wait because their device takes more than its share", hub.slowed),
+            ("hub_sent_away", "Connections closed because their device takes too much or has too many", hub.sent_away),
             ("hub_document_failures", "Documents dropped from memory because they failed", hub.document_failures),
             ("hub_commits", "Commits of document changes", hub.commits),
             ("storage_commits", "Transactions committed", storage.commits),

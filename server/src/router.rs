@@ -15,10 +15,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    audit, backups, counts, devices, documents, enrol, events, exports, health, imports, openapi, quarantine, sync,
+    accounts, audit, backups, counts, device_rules, devices, documents, enrol, events, exports, hand_over, health,
+    imports, keys, login, openapi, quarantine, refresh, sync,
 };
-use crate::app::AppState;
+use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
+use crate::headers;
+use crate::serve::{Audience, Peer};
 
 /// The header with a request's id.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -26,27 +29,50 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// Requests that are answered from memory.
 fn quick() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(events::create, events::list))
+        .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(documents::list))
         .routes(routes!(devices::add, devices::list))
         .routes(routes!(devices::revoke))
+        .routes(routes!(devices::approve))
+        .routes(routes!(devices::set_role))
+        .routes(routes!(device_rules::alerts))
+        .routes(routes!(device_rules::leases, device_rules::set_leases))
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::show))
         .routes(routes!(quarantine::accept))
         .routes(routes!(quarantine::discard))
+        .routes(routes!(refresh::refresh))
+        .routes(routes!(login::login))
+        .routes(routes!(accounts::create, accounts::list))
+        .routes(routes!(accounts::remove))
+        .routes(routes!(accounts::invite))
+        .routes(routes!(accounts::accept))
+        .merge(handed_over())
+        .routes(routes!(keys::jwks))
+}
+
+/// What devices hand over: more than a request usually holds.
+fn handed_over() -> OpenApiRouter<AppState> {
+    let larger = axum::extract::DefaultBodyLimit::max(hand_over::LIMIT_BYTES);
+    OpenApiRouter::new().routes(routes!(hand_over::hand_over)).layer(larger)
 }
 
 /// Requests that move files.
 fn transfers() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(imports::import))
-        .routes(routes!(exports::export))
+    OpenApiRouter::new().routes(routes!(imports::import)).routes(routes!(exports::export))
+}
+
+/// Those of either kind that only the operator may make.
+fn administration() -> [OpenApiRouter<AppState>; 2] {
+    let quick = OpenApiRouter::new().routes(routes!(events::create)).routes(routes!(keys::list, keys::rotate));
+    let transfers = OpenApiRouter::new()
         .routes(routes!(backups::create))
         .routes(routes!(audit::read))
-        .routes(routes!(audit::verify))
+        .routes(routes!(audit::verify));
+    [quick, transfers]
 }
 
 /// Requests that are answered however much there is to do, and the door to sync.
@@ -54,31 +80,44 @@ fn always() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-        .routes(routes!(health::metrics))
         .routes(routes!(openapi::openapi))
         .routes(routes!(sync::sync))
+}
+
+/// What the server counts.
+fn metrics() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(health::metrics))
 }
 
 /// The description of all routes.
 #[must_use]
 pub fn description() -> utoipa::openapi::OpenApi {
     let all = OpenApiRouter::with_openapi(openapi::Description::openapi());
-    all.merge(quick()).merge(transfers()).merge(always()).into_openapi()
+    let [more_quick, more_transfers] = administration();
+    let all = all.merge(quick()).merge(more_quick).merge(transfers()).merge(more_transfers);
+    all.merge(always()).merge(metrics()).into_openapi()
 }
 
-/// The server's routes.
-pub fn router(app: &AppState) -> Router {
+/// The routes that are there for somebody.
+pub fn router(app: &AppState, audience: Audience) -> Router {
     let http = &app.config.http;
     let bounded = |routes: OpenApiRouter<AppState>, limit_ms: u64| {
         let limit = Duration::from_millis(limit_ms);
         let within = move |request: Request, next: Next| within(limit, request, next);
         routes.layer(middleware::from_fn(within)).layer(middleware::from_fn_with_state(Arc::clone(app), one_of_many))
     };
-    let (router, _) = OpenApiRouter::new()
+    let mut routes = OpenApiRouter::new()
         .merge(bounded(quick(), http.request_timeout_ms))
         .merge(bounded(transfers(), http.transfer_timeout_ms))
-        .merge(always())
-        .split_for_parts();
+        .merge(always());
+    if audience == Audience::Admin {
+        let [more_quick, more_transfers] = administration();
+        routes = routes
+            .merge(bounded(more_quick, http.request_timeout_ms))
+            .merge(bounded(more_transfers, http.transfer_timeout_ms))
+            .merge(metrics());
+    }
+    let (router, _) = routes.split_for_parts();
     around(router, app).with_state(Arc::clone(app))
 }
 
@@ -89,6 +128,7 @@ fn around(router: Router<AppState>, app: &AppState) -> Router<AppState> {
         .method_not_allowed_fallback(|| async { ErrorCode::MethodNotAllowed })
         .layer(axum::extract::DefaultBodyLimit::max(app.config.http.body_limit_bytes))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::new(app.config.http.cors_origins.clone()), headers::share))
         .layer(middleware::from_fn_with_state(Arc::clone(app), observe))
 }
 
@@ -117,13 +157,13 @@ fn panicked(_what: Box<dyn std::any::Any + Send>) -> Response {
 async fn observe(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let _in_flight = app.metrics.begin();
-    let id = format!("{:016x}", rand::rng().random::<u64>());
+    let id = given_id(&app, &request).unwrap_or_else(|| format!("{:016x}", rand::rng().random::<u64>()));
     let method = method(request.method());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let span = tracing::info_span!("request", request_id = id, method, route);
     let response = tracing::Instrument::instrument(next.run(request), span).await;
-    let response = finish(response, &id);
+    let response = finish(response, &id, app.is_reached_by_tls());
     let (status, took) = (response.status().as_u16(), began.elapsed());
     app.metrics.answered(&route, method, status, took);
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -131,22 +171,33 @@ async fn observe(State(app): State<AppState>, request: Request, next: Next) -> R
     response
 }
 
+/// The id that a trusted proxy has given the request, so that both logs have the same.
+fn given_id(app: &App, request: &Request) -> Option<String> {
+    let peer = request.extensions().get::<Peer>()?;
+    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let good = (8..=64).contains(&id.len()) && id.bytes().all(plain);
+    (good && app.config.http.trusted_proxies.trust(peer.address.ip())).then(|| id.to_owned())
+}
+
 /// Writes the body of a failure and the headers that every answer has.
-fn finish(mut response: Response, id: &str) -> Response {
+fn finish(mut response: Response, id: &str, tls: bool) -> Response {
     let status = response.status();
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        response = error_response(&error, id);
-    } else if status.is_client_error() || status.is_server_error() {
+    let error = match response.extensions_mut().remove::<ApiError>() {
         // Whatever failed below the handlers, in axum or a layer.
-        response = error_response(&below_handlers(status).into(), id);
+        None if status.is_client_error() || status.is_server_error() => Some(below_handlers(status).into()),
+        error => error,
+    };
+    if let Some(error) = error {
+        let shared = headers::shared(response.headers());
+        response = error_response(&error, id);
+        response.headers_mut().extend(shared);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-    // Nothing here may be kept by a cache on the way, nor be taken for a page.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers::secure(headers, tls);
     response
 }
 
@@ -186,7 +237,6 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::app::App;
     use crate::config::Config;
     use crate::error::ErrorBody;
 

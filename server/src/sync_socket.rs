@@ -6,6 +6,7 @@
 mod carrier;
 mod farewell;
 mod liveness;
+mod renewal;
 mod web_socket;
 
 use std::sync::Arc;
@@ -16,12 +17,15 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use muster_model::time::Timestamp;
 use muster_protocol::{
-    Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, FrameLimits, PeerInfo, PeerMessage, ProtocolCode,
+    Connection, ConnectionConfig, ConnectionEvent, ConnectionOutput, FEATURE_RENEW, FrameLimits, PeerInfo, PeerMessage,
+    ProtocolCode,
 };
 use tokio::time::{Instant, timeout};
 
 use crate::hub::{Ending, Hub, OutFrame, Outbox, Principal, Session, wire};
 use liveness::Liveness;
+use renewal::Credential;
+pub use renewal::Renewal;
 pub use web_socket::{NotAWebSocket, Upgrade, WebSocket};
 
 /// Frames, and about how many bytes, that are written in one go.
@@ -51,6 +55,8 @@ pub struct SocketConfig {
     pub handshake_timeout_ms: u64,
     /// How long the last words and the close frame may take, in milliseconds. Default 2,000.
     pub close_timeout_ms: u64,
+    /// Who checks the token with which a peer goes on when its first one ends. Default: nobody, and none is taken.
+    pub renewal: Option<Arc<dyn Renewal>>,
 }
 
 impl Default for SocketConfig {
@@ -64,6 +70,7 @@ impl Default for SocketConfig {
             write_timeout_ms: 10_000,
             handshake_timeout_ms: 10_000,
             close_timeout_ms: 2_000,
+            renewal: None,
         }
     }
 }
@@ -74,6 +81,9 @@ impl SocketConfig {
         let importing = principal.may_import();
         let max_frame_bytes = if importing { self.max_frame_bytes_import } else { self.max_frame_bytes };
         config.limits = FrameLimits { max_frame_bytes, ..FrameLimits::default() };
+        if let (Some(muster), Some(_)) = (&mut config.metadata.muster, &self.renewal) {
+            muster.features.push(FEATURE_RENEW.to_owned());
+        }
         config.handshake_timeout_ms = i64::try_from(self.handshake_timeout_ms).unwrap_or(i64::MAX);
         config
     }
@@ -113,8 +123,13 @@ pub async fn serve(socket: impl Socket, principal: Principal, hub: Hub, config: 
     let ending = match handshake {
         Ok(peer) => match hub.join(principal, &peer).await {
             Ok((session, outbox)) => {
-                let mut open =
-                    Open { connection: &mut connection, stream: &mut stream, hub: &hub, last_words: &mut last_words };
+                let mut open = Open {
+                    connection: &mut connection,
+                    stream: &mut stream,
+                    hub: &hub,
+                    last_words: &mut last_words,
+                    credential: Credential::new(principal, config.renewal.clone()),
+                };
                 open.run(&mut sink, session, outbox, &config).await
             }
             Err(ending) => ending,
@@ -125,6 +140,9 @@ pub async fn serve(socket: impl Socket, principal: Principal, hub: Hub, config: 
     if let Ending::Protocol { code, detail } = &ending {
         // A connection that noticed by itself has made its last words already.
         last_words.extend(connection.close(*code, detail).send);
+    }
+    if let Some(words) = ending.news_for_the_device() {
+        last_words.extend(connection.notice_frame(None, (ending.code(), words), &[]));
     }
     farewell::say(last_words, (sink, stream), &ending, &config).await;
 }
@@ -217,6 +235,8 @@ struct Open<'a, S> {
     hub: &'a Hub,
     /// What is to be said before closing.
     last_words: &'a mut Vec<Vec<u8>>,
+    /// How long the peer may stay.
+    credential: Credential,
 }
 
 impl<S: Socket> Open<'_, S> {
@@ -230,10 +250,11 @@ impl<S: Socket> Open<'_, S> {
     ) -> Ending {
         let link = Arc::clone(session.link());
         let liveness = Liveness::new();
+        let ended = self.credential.ended(self.hub);
         tokio::select! {
             biased;
             ending = link.ended() => ending,
-            () = until(self.hub, session.token_expires_at()) => Ending::TokenExpired,
+            () = ended => Ending::TokenExpired,
             ending = self.read(&mut session, &liveness) => ending,
             ending = write_all(sink, &mut outbox, &liveness, config) => ending,
         }
@@ -254,6 +275,9 @@ impl<S: Socket> Open<'_, S> {
             let _busy = liveness.busy();
             if let Some(Ok(Message::Binary(bytes))) = &message {
                 session.count_frame(bytes.len());
+                if let Err(ending) = session.pace().await {
+                    return ending;
+                }
             }
             if let Err(ending) = self.take(message, session).await {
                 return ending;
@@ -278,7 +302,10 @@ impl<S: Socket> Open<'_, S> {
             session.send(frame);
         }
         for message in output.deliver {
-            session.handle(message).await?;
+            match message {
+                PeerMessage::Token { token } => self.credential.renew(&token).await?,
+                message => session.handle(message).await?,
+            }
         }
         Ok(())
     }
@@ -330,13 +357,6 @@ fn batch(first: OutFrame, outbox: &mut Outbox) -> Vec<Outgoing> {
         batch.push(Outgoing::Frame(frame));
     }
     batch
-}
-
-/// Waits until then; for ever if there is no end.
-async fn until(hub: &Hub, at: Option<Timestamp>) {
-    let Some(at) = at else { return std::future::pending().await };
-    let left_ms = u64::try_from(at.since_ms(hub.now())).unwrap_or(0);
-    tokio::time::sleep(Duration::from_millis(left_ms)).await;
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! The real server on a free port, asked by a real client.
 
+mod accounts;
 mod audit;
 mod cli;
 mod devices;
 mod events;
+mod headers;
 mod limits;
+mod listeners;
 mod openapi;
 mod quarantine;
+mod refreshing;
+mod renewing;
 mod roles;
 mod stopping;
 mod test_app;

@@ -44,14 +44,15 @@ pub async fn check(options: &Options, folder: &Path) -> Result<Outcome, DemoErro
 pub async fn watch(options: &Options, folder: &Path) -> Result<Outcome, DemoError> {
     let screen = Screen::new(true);
     let (outcome, mut field) = day::run(options, folder, &screen).await?;
-    let address = field.stage.server.address();
+    let server = &field.stage.server;
+    let (address, admin) = (server.address(), server.admin_address());
     let (muster, data) = (options.server.display(), field.stage.server.data().display().to_string());
     screen.stage("Look around; Ctrl-C ends it");
     screen.say(&format!("   {muster} event list --data {data}"));
     screen.say(&format!("   {muster} device list {} --data {data}", field.stage.event));
     screen.say(&format!("   {muster} event export {} --format checkins-csv --data {data}", field.stage.event));
     screen.say(&format!("   {muster} device add {} --role coordinator --name Me --data {data}", field.stage.event));
-    screen.say(&format!("   http://{address}/healthz   /metrics   /api/v1/openapi.json"));
+    screen.say(&format!("   http://{address}/healthz   /api/v1/openapi.json   http://{admin}/metrics"));
     let _ = tokio::select! {
         ended = field.stage.server.ended() => ended,
         pressed = tokio::signal::ctrl_c() => pressed,

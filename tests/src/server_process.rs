@@ -49,6 +49,7 @@ pub struct ServerProcess {
     data: PathBuf,
     child: Child,
     address: SocketAddr,
+    admin: SocketAddr,
 }
 
 impl ServerProcess {
@@ -68,8 +69,8 @@ impl ServerProcess {
             .kill_on_drop(true)
             .spawn()
             .map_err(ServerError::Run)?;
-        let address = tokio::select! {
-            ready = tokio::time::timeout(READY_WITHIN, ready_address(data, child.id())) => {
+        let (address, admin) = tokio::select! {
+            ready = tokio::time::timeout(READY_WITHIN, ready_addresses(data, child.id())) => {
                 ready.map_err(|_| ServerError::NotReady)?
             }
             _ = child.wait() => {
@@ -77,13 +78,19 @@ impl ServerProcess {
                 return Err(ServerError::Ended(said));
             }
         };
-        Ok(Self { program: program.to_owned(), data: data.to_owned(), child, address })
+        Ok(Self { program: program.to_owned(), data: data.to_owned(), child, address, admin })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it takes the operator's requests, and tells its metrics.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
     }
 
     /// The directory that holds what it knows.
@@ -162,8 +169,8 @@ async fn command(program: &Path, data: &Path, args: &[&str]) -> Result<Json, Ser
     serde_json::from_slice(&output.stdout).map_err(|_| ServerError::Output)
 }
 
-/// The address that the server of this process writes down once it answers.
-async fn ready_address(data: &Path, process: Option<u32>) -> SocketAddr {
+/// The addresses, for devices and for the operator, that the server of this process writes down once it answers.
+async fn ready_addresses(data: &Path, process: Option<u32>) -> (SocketAddr, SocketAddr) {
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     loop {
         tick.tick().await;
@@ -173,10 +180,10 @@ async fn ready_address(data: &Path, process: Option<u32>) -> SocketAddr {
         if written.get("pid").and_then(Json::as_u64) != process.map(u64::from) {
             continue;
         }
-        let address = written.get("address").and_then(Json::as_str).and_then(|address| address.parse().ok());
-        let Some(address) = address else { continue };
+        let address = |field| written.get(field).and_then(Json::as_str).and_then(|address| address.parse().ok());
+        let (Some(address), Some(admin)) = (address("address"), address("admin")) else { continue };
         if tokio::net::TcpStream::connect(address).await.is_ok() {
-            return address;
+            return (address, admin);
         }
     }
 }

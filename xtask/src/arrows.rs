@@ -18,11 +18,11 @@ use crate::workspace::{Workspace, own_manifest, shown};
 enum May {
     /// These, and whatever these may depend on; the second list is for tests only.
     Reach(&'static [&'static str], &'static [&'static str]),
-    /// Every crate: the end-to-end tests and benchmarks.
+    /// Every crate: the end-to-end tests, fuzz targets and benchmarks.
     ReachAll,
 }
 
-const ARROWS: [(&str, May); 10] = [
+const ARROWS: [(&str, May); 11] = [
     ("muster-model", May::Reach(&[], &[])),
     ("muster-protocol", May::Reach(&[], &[])),
     ("muster-client-core", May::Reach(&["muster-model", "muster-protocol"], &[])),
@@ -32,6 +32,7 @@ const ARROWS: [(&str, May); 10] = [
     ("muster-server", May::Reach(&["muster-model", "muster-protocol"], &["muster-client-core"])),
     ("muster-tests", May::ReachAll),
     ("muster-bench", May::ReachAll),
+    ("muster-fuzz", May::ReachAll),
     ("xtask", May::Reach(&[], &[])),
 ];
 

@@ -31,6 +31,9 @@ pub(crate) enum Error {
     /// There are no such seeds; the text says what to do.
     #[error("{0}")]
     Seeds(String),
+    /// Fuzzing found something, or there is nothing to fuzz; the text says what to do.
+    #[error("{0}")]
+    Fuzz(String),
     /// A file could not be written or read.
     #[error("{}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },

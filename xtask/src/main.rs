@@ -10,7 +10,9 @@ mod bench;
 mod bindings;
 mod crash;
 mod demo;
+mod deny;
 mod error;
+mod fuzz;
 mod npm;
 #[cfg(test)]
 mod samples;
@@ -49,6 +51,10 @@ enum Task {
     Bindings(bindings::Args),
     /// Simulate event days in which everything goes wrong, one a seed, and look for broken promises
     Sim(sim::Args),
+    /// Look under which licences, from where and with which known faults the crates come
+    Deny(deny::Args),
+    /// Look for bytes that break what must hold, guided by the code that they reach
+    Fuzz(fuzz::Args),
     /// Write a CSV of made attendees, the same on every machine for one seed
     Attendees(attendees::Args),
 }
@@ -76,6 +82,8 @@ fn run(task: Task) -> Result<ExitCode, Error> {
         Task::Bench(args) => bench::run(&args),
         Task::Bindings(args) => bindings::run(&args),
         Task::Sim(args) => sim::run(&args),
+        Task::Deny(args) => deny::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

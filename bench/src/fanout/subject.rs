@@ -106,8 +106,8 @@ impl Server {
             Self::Muster { stage, .. } => {
                 let crew = crew(stage, usize::try_from(phones).unwrap_or(usize::MAX)).await?;
                 let door = |device: muster_client_native::Enrolled| Door {
+                    token: Some(device.access_token().to_owned()),
                     url: device.sync_url,
-                    token: Some(device.token.reveal().to_owned()),
                     device: device.device,
                 };
                 Ok(crew.into_iter().map(door).collect())

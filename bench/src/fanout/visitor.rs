@@ -26,9 +26,15 @@ impl Visitor {
     }
 
     /// Gets every document, as a phone does that comes for the first time.
-    pub(crate) async fn join(mut self) -> Result<Self, BenchError> {
+    pub(crate) async fn join(self) -> Result<Self, BenchError> {
+        self.come_back(&Documents::default()).await
+    }
+
+    /// Gets what is new since it had these documents up to these heads.
+    pub(crate) async fn come_back(mut self, before: &Documents) -> Result<Self, BenchError> {
         for document in self.documents.keys() {
-            self.link.say(*document, message(Vec::new())).await?;
+            let heads = before.get(document).cloned().unwrap_or_default();
+            self.link.say(*document, message(heads)).await?;
         }
         let mut open: BTreeSet<DocumentId> = self.documents.keys().copied().collect();
         while !open.is_empty() {

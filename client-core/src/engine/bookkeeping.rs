@@ -10,16 +10,19 @@ use muster_model::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::standing::{HandOver, KEPT, RevokedEntry};
+use super::tokens::ServerEntry;
 use super::{Cx, Engine, ServerState};
 use crate::error::EngineError;
-use crate::event::{Enrolment, ServerId, Token, Topic};
+use crate::event::{Enrolment, ServerId, Topic};
 use crate::store::{StoreRead, Write};
 
-const IDENTITY: &str = "identity";
+pub(super) const IDENTITY: &str = "identity";
+pub(super) const REVOKED: &str = "revoked";
 const LABEL: &str = "label";
 const SKEW: &str = "skew";
 const COUNTER: &str = "fact_counter";
-const SERVERS: &str = "server/";
+pub(super) const SERVERS: &str = "server/";
 pub(super) const PARKED: &str = "parked/";
 pub(super) const CONTACT: &str = "contact/";
 
@@ -30,13 +33,6 @@ pub(crate) struct Identity {
     pub(crate) device: DeviceId,
     pub(crate) role: Role,
     pub(crate) device_name: String,
-}
-
-/// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ServerEntry {
-    pub(crate) url: String,
-    pub(crate) token: Token,
 }
 
 /// How far this clock was off, and when that was measured.
@@ -61,6 +57,8 @@ pub(crate) struct Bookkeeping {
     pub(crate) label: Option<String>,
     pub(crate) skew: Option<MeasuredSkew>,
     pub(crate) fact_counter: u64,
+    /// Whether a server revoked this device.
+    pub(crate) revoked: Option<RevokedEntry>,
 }
 
 pub(super) fn read_meta<T: DeserializeOwned>(
@@ -72,16 +70,23 @@ pub(super) fn read_meta<T: DeserializeOwned>(
 }
 
 impl Engine {
-    pub(crate) fn read_book(&mut self, cx: &Cx<'_>) -> Result<(), EngineError> {
-        if self.book.is_some() {
-            return Ok(());
+    pub(crate) fn read_book(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
+        if self.book.is_none() {
+            self.book = Some(self.stored_book(cx)?);
         }
+        let identity = self.book.as_ref().and_then(|book| book.identity.as_ref());
+        cx.projections.set_event(identity.map(|identity| identity.event));
+        Ok(())
+    }
+
+    fn stored_book(&mut self, cx: &Cx<'_>) -> Result<Bookkeeping, EngineError> {
         let mut book = Bookkeeping {
             identity: read_meta(cx.store, IDENTITY)?,
             label: read_meta(cx.store, LABEL)?,
             skew: read_meta(cx.store, SKEW)?,
             fact_counter: read_meta(cx.store, COUNTER)?.unwrap_or_default(),
             servers: BTreeMap::new(),
+            revoked: read_meta(cx.store, REVOKED)?,
         };
         for (key, value) in cx.store.meta_with_prefix(SERVERS)? {
             let id = ServerId(key.strip_prefix(SERVERS).unwrap_or_default().to_owned());
@@ -98,8 +103,16 @@ impl Engine {
                 state.last_contact = serde_json::from_slice(&value).ok();
             }
         }
-        self.book = Some(book);
-        Ok(())
+        for (key, _) in cx.store.meta_with_prefix(KEPT)? {
+            let rest = key.strip_prefix(KEPT).unwrap_or_default();
+            let server = rest.rsplit_once('/').map(|(server, _)| ServerId(server.to_owned()));
+            if let Some(state) = server.and_then(|server| self.servers.get_mut(&server))
+                && state.hand_over == HandOver::Nothing
+            {
+                state.hand_over = HandOver::Waiting { since: cx.now, at: cx.now };
+            }
+        }
+        Ok(book)
     }
 
     /// The bookkeeping of an enrolled device.
@@ -124,23 +137,36 @@ impl Engine {
     }
 
     pub(super) fn enrolled(&mut self, cx: &mut Cx<'_>, enrolment: Enrolment) -> Result<(), EngineError> {
-        let Enrolment { server_url, server_id, event, device, role, token, device_name } = enrolment;
+        let Enrolment { server_url, api_url, server_id, event, device, role, credentials, device_name } = enrolment;
         let identity = Identity { event, device, role, device_name };
+        let now = cx.now;
         let book = self.book_mut()?;
-        let fits = |known: &Identity| known.event == event && known.device == device && known.role == role;
+        if book.revoked.is_some() && book.identity.is_some() {
+            return Err(EngineError::Revoked);
+        }
+        let fits = |known: &Identity| known.event == event && known.device == device;
         if book.identity.as_ref().is_some_and(|known| !fits(known)) {
             return Err(EngineError::EnrolmentMismatch);
         }
-        let entry = ServerEntry { url: server_url, token };
-        put_meta(cx, IDENTITY, &identity)?;
+        if book.revoked.take().is_some() {
+            cx.write(Write::Meta(REVOKED.to_owned(), None));
+        }
+        let other_role = book.identity.as_ref().is_some_and(|known| known.role != role);
+        let entry = ServerEntry::new(server_url, api_url, credentials, now);
         put_meta(cx, &format!("{SERVERS}{server_id}"), &entry)?;
-        book.identity = Some(identity);
+        put_meta(cx, &format!("{CONTACT}{server_id}"), &now)?;
         book.servers.insert(server_id.clone(), entry);
-        self.servers.insert(server_id, ServerState::default());
+        self.servers.insert(server_id, ServerState { last_contact: Some(now), ..ServerState::default() });
+        if other_role {
+            self.change_role(cx, role)?;
+        } else {
+            put_meta(cx, IDENTITY, &identity)?;
+            self.book_mut()?.identity = Some(identity);
+        }
         self.jobs_known = false;
         cx.topics.insert(Topic::Status);
         if self.sync_wanted {
-            self.start_sync(cx);
+            self.start_sync(cx)?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::view::Durability;
 
 impl Engine {
     pub(super) fn command(&mut self, cx: &mut Cx<'_>, command: Command) -> Result<Answer, EngineError> {
+        self.check_standing(cx)?;
         self.book(cx)?;
         if !matches!(command, Command::Scan { .. }) {
             // Whatever was done since may change the answer.
@@ -30,8 +31,11 @@ impl Engine {
             }
             Command::Exit { checkpoint, attendee } => {
                 self.check_checkpoint(cx, checkpoint)?;
-                let row = cx.projections.attendee(attendee)?.ok_or(EngineError::Missing(Missing::Attendee))?;
-                let doc = self.checkins_of(cx, attendee, Some(&row.origin))?;
+                let row = cx.projections.attendee(attendee)?;
+                if row.is_none() && cx.projections.facts_of(attendee)?.is_empty() {
+                    return Err(EngineError::Missing(Missing::Attendee));
+                }
+                let doc = self.checkins_of(cx, attendee, row.as_ref().map(|row| &row.origin))?;
                 self.append(cx, doc, FactBody::Exit { attendee, checkpoint })?
             }
             Command::Undo { fact, reason } => {

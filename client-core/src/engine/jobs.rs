@@ -58,7 +58,7 @@ impl Engine {
 
     /// Finds out what there is to do: after opening, and after a failure.
     pub(super) fn plan_jobs(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
-        if self.jobs_known || self.book(cx).is_err() {
+        if self.jobs_known || self.book(cx).is_err() || self.is_revoked() {
             return Ok(());
         }
         self.find_held(cx)?;
@@ -100,6 +100,11 @@ impl Engine {
             return Ok(());
         }
         self.tend_links(cx)?;
+        self.tend_tokens(cx)?;
+        self.tend_hand_over(cx)?;
+        if self.is_revoked() {
+            return Ok(());
+        }
         self.plan_jobs(cx)?;
         if self.jobs.is_empty() && self.chunks_since_compaction >= CHUNKS_BEFORE_COMPACTION {
             self.plan_compaction(cx)?;
@@ -135,6 +140,22 @@ impl Engine {
     pub(super) fn index_later(&mut self, cx: &mut Cx<'_>, doc: DocRef) {
         cx.write(Write::Meta(format!("{INDEX}{doc}"), Some(Vec::new())));
         self.add_job(Job::Index(doc));
+    }
+
+    /// Has a document listed anew, if lists are made of it.
+    pub(super) fn list_anew(&mut self, cx: &mut Cx<'_>, doc: DocRef) {
+        if indexed_collection(doc.kind).is_some() {
+            self.index_later(cx, doc);
+        }
+    }
+
+    /// Nothing more is to be done about a document.
+    pub(super) fn forget_job(&mut self, cx: &mut Cx<'_>, doc: DocRef) {
+        cx.write(Write::Meta(format!("{INDEX}{doc}"), None));
+        self.jobs.retain(|job| match job {
+            Job::Warm(of) | Job::Index(of) | Job::Greet(_, of) | Job::Compact(of) => *of != doc,
+            Job::Recount(_) => true,
+        });
     }
 
     pub(super) fn recount_later(&mut self, cx: &mut Cx<'_>, checkpoint: CheckpointId) {

@@ -13,9 +13,11 @@ use rand::RngCore;
 
 use super::bookkeeping::{CONTACT, put_meta};
 use super::jobs::Job;
+use super::standing::HandOver;
+use super::tokens::TokenState;
 use super::{Cx, Engine};
 use crate::error::EngineError;
-use crate::event::{DownReason, Effect, LinkId, ServerId, Side, Topic};
+use crate::event::{DownReason, Effect, LinkId, ServerId, Side, Token, Topic};
 
 /// The shortest and the longest wait before a server is tried again, in milliseconds.
 const BACKOFF_MS: (i64, i64) = (500, 30_000);
@@ -29,6 +31,8 @@ pub(super) enum Phase {
     /// Not to be connected.
     #[default]
     Stopped,
+    /// A fresh token is got first.
+    Refreshing,
     /// The shell was asked for a carrier.
     Dialling { link: LinkId, since: Timestamp },
     /// The carrier is open.
@@ -46,6 +50,8 @@ pub(super) struct ServerState {
     /// Attempts since the last that succeeded.
     pub(super) attempts: u32,
     pub(super) last_contact: Option<Timestamp>,
+    pub(super) tokens: TokenState,
+    pub(super) hand_over: HandOver,
 }
 
 /// Who is at the other end.
@@ -79,15 +85,19 @@ pub(super) const fn wire_time(at: Timestamp) -> WireTime {
 }
 
 impl Engine {
-    pub(super) fn start_sync(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn start_sync(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
         self.sync_wanted = true;
+        if self.is_revoked() {
+            return Ok(());
+        }
         let idle =
             |state: &ServerState| matches!(state.phase, Phase::Stopped | Phase::Unauthorized | Phase::Waiting { .. });
         let servers: Vec<ServerId> =
             self.servers.iter().filter(|(_, state)| idle(state)).map(|(id, _)| id.clone()).collect();
         for server in servers {
-            self.dial(cx, &server);
+            self.dial(cx, &server)?;
         }
+        Ok(())
     }
 
     pub(super) fn stop_sync(&mut self, cx: &mut Cx<'_>) {
@@ -102,15 +112,31 @@ impl Engine {
         cx.topics.insert(Topic::Status);
     }
 
-    fn dial(&mut self, cx: &mut Cx<'_>, server: &ServerId) {
+    pub(super) fn dial(&mut self, cx: &mut Cx<'_>, server: &ServerId) -> Result<(), EngineError> {
+        let Some(state) = self.servers.get_mut(server) else { return Ok(()) };
+        state.phase = Phase::Refreshing;
+        cx.topics.insert(Topic::Status);
+        match self.token_for(cx, server)? {
+            Some(token) => self.connect(cx, server, token),
+            // There is none, and no way to get one.
+            None if !self.servers.get(server).is_some_and(|state| state.tokens.is_asked()) => {
+                if let Some(state) = self.servers.get_mut(server) {
+                    state.phase = Phase::Unauthorized;
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn connect(&mut self, cx: &mut Cx<'_>, server: &ServerId, token: Token) {
         let Some(entry) = self.book.as_ref().and_then(|book| book.servers.get(server)) else { return };
         self.next_link += 1;
         let link = LinkId::of_engine(self.next_link);
-        let (url, token) = (entry.url.clone(), entry.token.clone());
+        let url = entry.url.clone();
         if let Some(state) = self.servers.get_mut(server) {
             state.phase = Phase::Dialling { link, since: cx.now };
             cx.effects.push(Effect::Connect { link, server: server.clone(), url, token });
-            cx.topics.insert(Topic::Status);
         }
     }
 
@@ -221,8 +247,16 @@ impl Engine {
         self.jobs.retain(|job| !matches!(job, Job::Greet(on, _) if *on == link));
         let on_link =
             |phase: Phase| matches!(phase, Phase::Dialling { link: on, .. } | Phase::Open { link: on } if on == link);
-        let Some(state) = self.servers.values_mut().find(|state| on_link(state.phase)) else { return };
+        let Some((server, state)) = self.servers.iter_mut().find(|(_, state)| on_link(state.phase)) else { return };
+        let entry = self.book.as_ref().and_then(|book| book.servers.get(server));
+        let may_refresh = entry.is_none_or(|entry| entry.refresh.is_some());
         state.phase = match reason {
+            DownReason::Unauthorized if may_refresh => {
+                // Whatever is wrong with it, who asks for another hears what. Once at once; a fresh one that is refused
+                // too would be for ever.
+                let again = std::mem::replace(&mut state.tokens.refused, true) || state.attempts > 0;
+                waiting(now, if again { backoff_ms(state.attempts, rng) } else { 0 })
+            }
             DownReason::Unauthorized => Phase::Unauthorized,
             DownReason::RetryAfter { ms } => waiting(now, (*ms).max(BACKOFF_MS.0)),
             DownReason::Closed => waiting(now, backoff_ms(state.attempts, rng)),
@@ -244,7 +278,7 @@ impl Engine {
         let due: Vec<ServerId> =
             self.servers.iter().filter(|(_, state)| due(state)).map(|(id, _)| id.clone()).collect();
         for server in due.iter().filter(|_| self.sync_wanted).cloned().collect::<Vec<_>>() {
-            self.dial(cx, &server);
+            self.dial(cx, &server)?;
         }
         let late = |state: &ServerState| match state.phase {
             Phase::Dialling { link, since } if is_over(since, since.plus_ms(ATTEMPT_MS), now) => Some(link),
@@ -276,7 +310,8 @@ impl Engine {
         let handshakes = self.links.values().filter(|link| link.connection.peer().is_none());
         // The connection gives up after ten seconds; one more second, and it is certain to see that they are over.
         let handshakes = handshakes.map(|link| (link.opened_at, link.opened_at.plus_ms(11_000)));
-        of_servers.chain(handshakes).map(|(since, until)| if now < since { now } else { until }).min()
+        let others = self.token_times().chain(self.hand_over_times());
+        of_servers.chain(handshakes).chain(others).map(|(since, until)| if now < since { now } else { until }).min()
     }
 
     /// Has a document talked about on every link that is open.
@@ -292,17 +327,17 @@ impl Engine {
 
 /// Whether a wait is over that began at `since`. A clock that was set back cannot tell how long ago that was, and may be
 /// hours away from `until`: then nobody waits on.
-fn is_over(since: Timestamp, until: Timestamp, now: Timestamp) -> bool {
+pub(super) fn is_over(since: Timestamp, until: Timestamp, now: Timestamp) -> bool {
     until <= now || now < since
 }
 
-const fn waiting(now: Timestamp, ms: i64) -> Phase {
+pub(super) const fn waiting(now: Timestamp, ms: i64) -> Phase {
     Phase::Waiting { since: now, retry_at: now.plus_ms(ms) }
 }
 
 /// Full jitter: anything from the shortest wait to twice as long with every attempt, so that a hall full of phones does
 /// not come back at once.
-fn backoff_ms(attempts: u32, rng: &mut dyn RngCore) -> i64 {
+pub(super) fn backoff_ms(attempts: u32, rng: &mut dyn RngCore) -> i64 {
     let (shortest, longest) = BACKOFF_MS;
     let ceiling = 1_000_i64.checked_shl(attempts.min(10)).unwrap_or(longest).min(longest);
     let span = u64::try_from(ceiling - shortest).unwrap_or_default();

@@ -11,10 +11,9 @@ use muster_model::fact_order::standing;
 use muster_model::id::{AttendeeId, CheckpointId, FactId, PresenterId, RoomId, SessionId};
 use muster_model::program::{Room, Session};
 use muster_model::readiness::{self, items_for, of_session};
-use muster_model::ticket::TicketHash;
+use muster_model::ticket::{TicketHash, code};
 
 use super::bookkeeping::{PARKED, ParkedEntry};
-use super::code_form::{CodeForm, read};
 use super::links::Phase;
 use super::views::{ProgramView, all};
 use super::{Cx, Engine};
@@ -40,7 +39,10 @@ impl Engine {
         let view = self.event_view(cx)?;
         let with_id =
             |(id, checkpoint): (&CheckpointId, &_)| CheckpointView { id: *id, checkpoint: Clone::clone(checkpoint) };
-        let mut found: Vec<CheckpointView> = view.checkpoints.iter().map(with_id).collect();
+        let served = self.served();
+        let serves = |id: &CheckpointId| served.as_ref().is_none_or(|served| served.contains(id));
+        let mut found: Vec<CheckpointView> =
+            view.checkpoints.iter().filter(|(id, _)| serves(id)).map(with_id).collect();
         found.sort_by(|one, other| one.checkpoint.position.cmp(&other.checkpoint.position).then(one.id.cmp(&other.id)));
         Ok(found)
     }
@@ -55,10 +57,8 @@ impl Engine {
     pub(crate) fn search(&self, cx: &Cx<'_>, typed: &str, limit: usize) -> Result<Vec<SearchHit>, EngineError> {
         let event = self.event_id(cx)?;
         let mut ids: Vec<AttendeeId> = Vec::new();
-        if let CodeForm::Candidates(codes) = read(typed) {
-            for code in codes {
-                ids.extend(cx.store.attendees_by_ticket(TicketHash::of(event, &code))?);
-            }
+        for code in code::read(typed).candidates {
+            ids.extend(cx.store.attendees_by_ticket(TicketHash::of(event, &code))?);
         }
         let terms = terms(typed);
         if ids.is_empty() && !terms.is_empty() {
@@ -217,14 +217,16 @@ impl Engine {
     }
 
     pub(crate) fn status(&self, cx: &Cx<'_>) -> Result<StatusView, EngineError> {
-        let Ok((book, _)) = self.book(cx) else { return Ok(StatusView::default()) };
+        let standing = self.standing(cx.now);
+        let Ok((book, _)) = self.book(cx) else { return Ok(StatusView { standing, ..StatusView::default() }) };
         let waiting = cx.store.outbox_counts()?;
-        let mut status = StatusView { enrolled: true, label: book.by(), ..StatusView::default() };
+        let mut status = StatusView { enrolled: true, label: book.by(), standing, ..StatusView::default() };
+        status.kept_facts = u64::try_from(self.kept_facts(cx)?.len()).unwrap_or(u64::MAX);
         for (server, entry) in &book.servers {
             let state = self.servers.get(server).copied().unwrap_or_default();
             let link = match state.phase {
                 Phase::Stopped => LinkState::Stopped,
-                Phase::Dialling { .. } => LinkState::Connecting,
+                Phase::Refreshing | Phase::Dialling { .. } => LinkState::Connecting,
                 Phase::Open { link } => match self.links.get(&link).and_then(|link| link.connection.peer()) {
                     Some(_) => LinkState::Connected,
                     None => LinkState::Connecting,
@@ -300,6 +302,9 @@ impl Engine {
         for (id, _) in lacking.into_iter().filter(|(_, by)| by.len() == servers) {
             facts.extend(cx.store.fact(id)?.map(|row| row.fact));
         }
+        facts.extend(self.kept_facts(cx)?);
+        facts.sort_by_key(|fact| fact.id);
+        facts.dedup_by_key(|fact| fact.id);
         Ok(facts)
     }
 }

@@ -71,7 +71,8 @@ impl Engine {
             }
             PeerMessage::Ephemeral { .. }
             | PeerMessage::SubscriptionChange { .. }
-            | PeerMessage::RemoteHeads { .. } => {
+            | PeerMessage::RemoteHeads { .. }
+            | PeerMessage::Token { .. } => {
                 tracing::trace!(%link, "a message that this side has no use for");
                 Ok(())
             }

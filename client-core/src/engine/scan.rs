@@ -1,18 +1,20 @@
 //! Scans and check-ins: from a code or a name to a verdict and, for whoever is admitted, an entry.
 
 use muster_model::document::{DocKind, DocRef, MAX_SHARDS};
-use muster_model::fact::{Entry, EntryVia, Fact, FactBody};
+use muster_model::fact::{Entry, EntryVia, FactBody};
 use muster_model::fact_order::{in_order, standing};
-use muster_model::id::{AttendeeId, CheckpointId, FactId};
-use muster_model::ticket::TicketHash;
+use muster_model::id::{AttendeeId, CheckpointId, EventId, FactId};
+use muster_model::ticket::code::{self, Form};
+use muster_model::ticket::signed::{self, Checked, SignedTicket};
+use muster_model::ticket::withdrawn::Withdrawal;
+use muster_model::ticket::{TicketHash, bearer};
 use muster_model::verdict::{Found, Scan, Verdict, decide};
 
-use super::code_form::{CodeForm, is_of_another_system, read};
 use super::{Cx, Engine, LastScan};
 use crate::command::{Answers, CheckIn, Recorded, ScanResult};
 use crate::error::{EngineError, Missing};
-use crate::store::{AttendeeRow, Origin, Place};
-use crate::view::{AttendeeCard, CardFact, Durability};
+use crate::store::{AttendeeRow, Origin};
+use crate::view::{AttendeeCard, BearerView, CardFact, Durability};
 
 /// How long a scanner's second reading of a code gets the first answer again, in milliseconds.
 const REPEAT_MS: i64 = 3_000;
@@ -21,8 +23,28 @@ const REPEAT_MS: i64 = 3_000;
 enum Owner {
     Nobody,
     OtherEvent,
+    BadSignature,
+    UnknownKey,
+    Withdrawn(Withdrawal),
     One(Box<AttendeeRow>, TicketHash),
     Several(Vec<AttendeeId>),
+    /// The bearer of a good ticket, of whose attendee nothing has arrived.
+    Bearer(Box<SignedTicket>),
+}
+
+impl Owner {
+    fn found(&self) -> (Found<'_>, Option<TicketHash>) {
+        match self {
+            Self::Nobody => (Found::Nobody, None),
+            Self::OtherEvent => (Found::OtherEvent, None),
+            Self::BadSignature => (Found::BadSignature, None),
+            Self::UnknownKey => (Found::UnknownKey, None),
+            Self::Withdrawn(withdrawal) => (Found::Withdrawn(*withdrawal), None),
+            Self::Several(ids) => (Found::Several(ids), None),
+            Self::One(row, ticket) => (Found::One(row.id, &row.attendee), Some(*ticket)),
+            Self::Bearer(ticket) => (Found::Ticket(ticket), Some(ticket.hash)),
+        }
+    }
 }
 
 /// Who stands at which checkpoint, and what is known besides.
@@ -49,19 +71,18 @@ impl Engine {
             return Ok(ScanResult { repeated: true, ..last.result.clone() });
         }
         let owner = self.owner_of(cx, &code)?;
-        let (found, ticket) = match &owner {
-            Owner::Nobody => (Found::Nobody, None),
-            Owner::OtherEvent => (Found::OtherEvent, None),
-            Owner::Several(ids) => (Found::Several(ids), None),
-            Owner::One(row, ticket) => (Found::One(row.id, &row.attendee), Some(*ticket)),
-        };
+        let (found, ticket) = owner.found();
         let verdict = self.verdict(cx, &Door { checkpoint, found, ticket, answers: &answers })?;
-        let recorded = match (&verdict, &owner) {
-            (Verdict::Admitted, Owner::One(row, ticket)) => {
-                let ticket = Some(*ticket);
+        let who = match &owner {
+            Owner::One(row, _) => Some((row.id, Some(row.origin))),
+            Owner::Bearer(ticket) => Some((ticket.holder, None)),
+            _ => None,
+        };
+        let recorded = match (&verdict, who) {
+            (Verdict::Admitted, Some((attendee, origin))) => {
                 let (answers, despite) = (answers.clone(), String::new());
-                let entry = Entry { attendee: row.id, checkpoint, via: EntryVia::Scan, ticket, answers, despite };
-                Some(self.enter(cx, row, entry)?)
+                let entry = Entry { attendee, checkpoint, via: EntryVia::Scan, ticket, answers, despite };
+                Some(self.enter(cx, origin, entry)?)
             }
             _ => None,
         };
@@ -69,7 +90,11 @@ impl Engine {
             Owner::One(row, _) => Some(self.card_of(cx, row)?),
             _ => None,
         };
-        let result = ScanResult { verdict, recorded, card, repeated: false };
+        let bearer = match &owner {
+            Owner::Bearer(ticket) => Some(self.bearer_view(cx, ticket)?),
+            _ => None,
+        };
+        let result = ScanResult { verdict, recorded, card, bearer, repeated: false };
         let last = LastScan { code, answers, at: cx.now, result: result.clone() };
         self.last_scans.insert(checkpoint, last);
         Ok(result)
@@ -84,31 +109,79 @@ impl Engine {
         let despite = if admitted { String::new() } else { despite.trim().to_owned() };
         let recorded = if admitted || !despite.is_empty() {
             let entry = Entry { attendee, checkpoint, via, ticket: None, answers, despite };
-            Some(self.enter(cx, &row, entry)?)
+            Some(self.enter(cx, Some(row.origin), entry)?)
         } else {
             None
         };
         let card = Some(self.card_of(cx, &row)?);
-        Ok(ScanResult { verdict, recorded, card, repeated: false })
+        Ok(ScanResult { verdict, recorded, card, bearer: None, repeated: false })
     }
 
+    /// Whom a code belongs to: the roster's word comes first, since who has the hash has seen the whole ticket. Then the
+    /// signature has the say.
     fn owner_of(&mut self, cx: &mut Cx<'_>, code: &str) -> Result<Owner, EngineError> {
-        let event = self.event_id(cx)?;
-        let CodeForm::Candidates(candidates) = read(code) else { return Ok(Owner::Nobody) };
-        for candidate in &candidates {
-            let ticket = TicketHash::of(event, candidate);
-            let ids = cx.store.attendees_by_ticket(ticket)?;
+        let (event, view) = (self.event_id(cx)?, self.event_view(cx)?);
+        let scanned = code::read(code);
+        let checked = signed::check(event, &view.keys, &scanned.form);
+        if checked == Checked::Retired {
+            return Ok(Owner::Withdrawn(Withdrawal::Revoked));
+        }
+        let tickets: Vec<TicketHash> =
+            scanned.candidates.iter().map(|candidate| TicketHash::of(event, candidate)).collect();
+        for ticket in &tickets {
+            let ids = cx.store.attendees_by_ticket(*ticket)?;
             match ids.as_slice() {
                 [] => {}
                 [id] => {
                     let row = cx.projections.attendee(*id)?;
-                    return Ok(row.map_or(Owner::Nobody, |row| Owner::One(Box::new(row), ticket)));
+                    return Ok(row.map_or(Owner::Nobody, |row| Owner::One(Box::new(row), *ticket)));
                 }
-                _ => return self.holders(cx, ids, ticket),
+                _ => return self.holders(cx, ids, *ticket),
             }
         }
-        let foreign = candidates.first().is_some_and(|code| is_of_another_system(code));
-        Ok(if foreign { Owner::OtherEvent } else { Owner::Nobody })
+        Ok(match checked {
+            Checked::Good(ticket) => self.bearer_of(cx, event, *ticket)?,
+            Checked::Bad => Owner::BadSignature,
+            Checked::UnknownKey => Owner::UnknownKey,
+            Checked::OtherEvent => Owner::OtherEvent,
+            Checked::Unsigned | Checked::Retired => {
+                let withdrawn = tickets.iter().find_map(|ticket| view.withdrawn.get(ticket));
+                match (withdrawn, &scanned.form) {
+                    (Some(withdrawal), _) => Owner::Withdrawn(*withdrawal),
+                    (None, Form::Indico { .. }) => Owner::OtherEvent,
+                    (None, _) => Owner::Nobody,
+                }
+            }
+        })
+    }
+
+    /// Who bears a good ticket that no attendee is known to have: the attendee it names, somebody who was checked in with
+    /// it elsewhere, or whoever shows it.
+    fn bearer_of(&self, cx: &Cx<'_>, event: EventId, ticket: SignedTicket) -> Result<Owner, EngineError> {
+        let hash = ticket.hash;
+        let holder = if ticket.holder == bearer::bearer_of(event, hash) {
+            cx.projections.holder_of(event, hash)?
+        } else {
+            ticket.holder
+        };
+        Ok(match cx.projections.attendee(holder)? {
+            Some(row) => Owner::One(Box::new(row), hash),
+            None => Owner::Bearer(Box::new(SignedTicket { holder, ..ticket })),
+        })
+    }
+
+    fn bearer_view(&mut self, cx: &mut Cx<'_>, ticket: &SignedTicket) -> Result<BearerView, EngineError> {
+        let view = self.event_view(cx)?;
+        let names = view.checkpoints.values().flat_map(|checkpoint| {
+            let asked = checkpoint.questions.iter().flat_map(|question| &question.categories);
+            checkpoint.categories.iter().chain(asked)
+        });
+        Ok(BearerView {
+            attendee: ticket.holder,
+            category: ticket.category.name(names).to_owned(),
+            valid_from: ticket.valid_from,
+            valid_until: ticket.valid_until,
+        })
     }
 
     /// Of several who have or had a ticket, the one who has it now.
@@ -127,10 +200,10 @@ impl Engine {
         let view = self.event_view(cx)?;
         let rules = view.checkpoints.get(&door.checkpoint).ok_or(EngineError::Missing(Missing::Checkpoint))?;
         let facts = match door.found {
-            Found::One(id, _) => cx.projections.facts_at(&Place::Attendance(id, door.checkpoint))?,
+            Found::One(id, _) => cx.projections.counted_at(id, door.checkpoint)?,
+            Found::Ticket(ticket) => cx.projections.counted_at(ticket.holder, door.checkpoint)?,
             _ => Vec::new(),
         };
-        let facts: Vec<Fact> = facts.into_iter().map(|row| row.fact).collect();
         Ok(decide(&Scan {
             now: self.book(cx)?.0.corrected(cx.now),
             event: &view.event,
@@ -138,15 +211,17 @@ impl Engine {
             checkpoint: rules,
             found: door.found,
             ticket: door.ticket,
+            withdrawn: door.ticket.and_then(|ticket| view.withdrawn.get(&ticket)).copied(),
             facts: &facts,
             answers: door.answers,
         }))
     }
 
-    fn enter(&mut self, cx: &mut Cx<'_>, row: &AttendeeRow, entry: Entry) -> Result<Recorded, EngineError> {
-        let doc = self.checkins_of(cx, row.id, Some(&row.origin))?;
+    fn enter(&mut self, cx: &mut Cx<'_>, origin: Option<Origin>, entry: Entry) -> Result<Recorded, EngineError> {
+        let attendee = entry.attendee;
+        let doc = self.checkins_of(cx, attendee, origin.as_ref())?;
         let fact = self.append(cx, doc, FactBody::Entry(entry))?;
-        Ok(Recorded { fact, durability: Durability::OnThisPhone, attendee: Some(row.id) })
+        Ok(Recorded { fact, durability: Durability::OnThisPhone, attendee: Some(attendee) })
     }
 
     /// The shard for an attendee's check-ins: the roster's, else one that every phone finds by the id.
@@ -175,7 +250,7 @@ impl Engine {
     }
 
     pub(crate) fn card_of(&self, cx: &Cx<'_>, row: &AttendeeRow) -> Result<AttendeeCard, EngineError> {
-        let facts: Vec<Fact> = cx.projections.facts_of(row.id)?.into_iter().map(|row| row.fact).collect();
+        let facts = cx.projections.counted_for(row.id)?;
         let stands: std::collections::BTreeSet<FactId> = standing(&facts).into_iter().map(|fact| fact.id).collect();
         let own = self.book(cx)?.1.device;
         let mut shown = Vec::new();

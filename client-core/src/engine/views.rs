@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use automerge::Automerge;
 use muster_model::checkpoint::Checkpoint;
-use muster_model::document::{DocKind, DocRef};
+use muster_model::document::{DocKind, DocRef, DocumentError};
 use muster_model::event::{Event, OnlyKey};
 use muster_model::id::{CheckpointId, PresenterId, RoomId, SessionId, TemplateId, TrackId};
 use muster_model::program::{PresenterProfile, Room, Session, Track};
 use muster_model::readiness::ReadinessTemplate;
 use muster_model::record::{self, Record, RecordError};
+use muster_model::ticket::key::{KeyId, TicketKey, TicketKeys};
+use muster_model::ticket::withdrawn::{self, Withdrawn};
 
 use super::{Cx, Engine};
 use crate::error::EngineError;
@@ -26,6 +28,9 @@ pub(crate) type ChangedKeys = BTreeSet<(String, String)>;
 pub(crate) struct EventView {
     pub(crate) event: Event,
     pub(crate) checkpoints: BTreeMap<CheckpointId, Checkpoint>,
+    key_records: BTreeMap<KeyId, TicketKey>,
+    pub(crate) keys: TicketKeys,
+    pub(crate) withdrawn: Withdrawn,
 }
 
 /// The document `program`.
@@ -70,13 +75,30 @@ fn refresh<T: Record>(
 impl EventView {
     fn read(doc: &Automerge) -> Result<Self, RecordError> {
         let event = all::<Event>(doc)?.into_values().next().unwrap_or_default();
-        Ok(Self { event, checkpoints: all(doc)? })
+        let key_records = match all(doc) {
+            // An event that was begun before there were signed tickets has no keys.
+            Err(RecordError::Document(DocumentError::NotGenesis { .. })) => BTreeMap::new(),
+            records => records?,
+        };
+        let keys = TicketKeys::new(&key_records);
+        Ok(Self { event, checkpoints: all(doc)?, key_records, keys, withdrawn: withdrawn::read_all(doc)? })
     }
 
     fn refresh(&mut self, doc: &Automerge, keys: &ChangedKeys) -> Result<(), RecordError> {
         let mut event = BTreeMap::from([(OnlyKey, std::mem::take(&mut self.event))]);
         refresh(doc, keys, &mut event)?;
         self.event = event.into_values().next().unwrap_or_default();
+        if keys.iter().any(|(collection, _)| collection == TicketKey::COLLECTION) {
+            refresh(doc, keys, &mut self.key_records)?;
+            self.keys = TicketKeys::new(&self.key_records);
+        }
+        for (_, ticket) in keys.iter().filter(|(collection, _)| collection == withdrawn::COLLECTION) {
+            let Ok(ticket) = ticket.parse() else { continue };
+            match withdrawn::read(doc, ticket)? {
+                Some(withdrawal) => drop(self.withdrawn.insert(ticket, withdrawal)),
+                None => drop(self.withdrawn.remove(&ticket)),
+            }
+        }
         refresh(doc, keys, &mut self.checkpoints)
     }
 }

@@ -1,5 +1,7 @@
 //! Settling: what the facts at each touched place come to.
 
+use std::collections::BTreeSet;
+
 use muster_model::attendance::{Count, count_one};
 use muster_model::attendee::{Attendee, Registration};
 use muster_model::double_admission::{self, State};
@@ -9,7 +11,7 @@ use muster_model::id::{AttendeeId, CheckpointId, FactId};
 
 use super::Projections;
 use crate::engine::views::EventView;
-use crate::store::{AttendeeRow, DoubleRow, Origin, Place, StoreError, Tally};
+use crate::store::{AttendeeRow, DoubleRow, Origin, Place, StoreError, Tally, is_zero};
 
 /// What settling changed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,10 +38,15 @@ impl Projections<'_> {
         }
         // A walk-in that was recognised or taken back may have changed the category elsewhere.
         let places = places.into_iter().chain(std::mem::take(&mut self.places_to_settle));
-        let places: std::collections::BTreeSet<_> = places.collect();
-        for place in places {
-            let facts: Vec<Fact> =
-                self.facts_at(&Place::Attendance(place.0, place.1))?.into_iter().map(|row| row.fact).collect();
+        let mut waiting: BTreeSet<_> = places.collect();
+        let mut done = BTreeSet::new();
+        while let Some(place) = waiting.pop_first() {
+            done.insert(place);
+            let (attendee, checkpoint) = place;
+            let holder = self.counts_for(attendee)?;
+            let facts = if holder == attendee { self.counted_at(attendee, checkpoint)? } else { Vec::new() };
+            // What was recorded for a bearer counts once, for the holder.
+            waiting.extend(Some((holder, checkpoint)).filter(|place| !done.contains(place)));
             settled.counts |= self.settle_tally(place, &facts)?;
             settled.doubles |= self.settle_doubles(place, &facts, event)?;
         }
@@ -82,21 +89,14 @@ impl Projections<'_> {
         let category = self.category(attendee, facts)?;
         let tally = Tally { attendee, checkpoint, category, count: count_one(attendee, checkpoint, facts) };
         let known = self.tally(place)?;
-        if known.as_ref() == Some(&tally) && !facts.is_empty() {
+        let is_nothing = known.is_none() && is_zero(&tally.count);
+        if is_nothing || known.as_ref() == Some(&tally) {
             return Ok(false);
         }
-        let was_known = known.is_some();
         if let Some(known) = known {
             let (minus, _) = self.counts.entry((checkpoint, known.category)).or_default();
             *minus = sum(minus, &known.count);
         }
-        if facts.is_empty() {
-            // What was here was refused.
-            self.tallies.remove(&place);
-            self.tallies_gone.insert(place);
-            return Ok(was_known);
-        }
-        self.tallies_gone.remove(&place);
         let (_, plus) = self.counts.entry((checkpoint, tally.category.clone())).or_default();
         *plus = sum(plus, &tally.count);
         self.tallies.insert(place, tally);

@@ -1,10 +1,16 @@
 //! Whatever arrives in whatever order: incremental projections are what rebuilding makes, and what the model says.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use muster_model::attendance;
 use muster_model::fact::Fact;
+use muster_model::id::AttendeeId;
+use muster_model::record;
+use muster_model::ticket::{TicketHash, bearer};
 use proptest::prelude::*;
 
-use super::world::{World, attendee, checkins, gate, lunch, record, roster};
+use super::tickets::{add_pretix_key, pretix_code};
+use super::world::{World, attendee, checkins, event_id, gate, lunch, record, roster};
 use crate::command::{Answers, CheckIn, NewWalkIn, Settle};
 use muster_model::attendee::Attendee;
 use muster_model::checkpoint::{AdmissionRule, Checkpoint};
@@ -21,6 +27,8 @@ enum Act {
     Rename { number: u16 },
     Delete { number: u16 },
     ChangeRule { many: bool },
+    Bear { phone: usize, at_lunch: bool },
+    Hand { number: u16, current: bool },
     Meet,
 }
 
@@ -33,10 +41,12 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (phone.clone(), number.clone()).prop_map(|(phone, number)| Act::Exit { phone, number }),
         3 => (phone.clone(), 0_usize..12).prop_map(|(phone, nth)| Act::Undo { phone, nth }),
         1 => phone.clone().prop_map(|phone| Act::WalkIn { phone }),
-        1 => (phone, number.clone()).prop_map(|(phone, number)| Act::Settle { phone, number }),
+        1 => (phone.clone(), number.clone()).prop_map(|(phone, number)| Act::Settle { phone, number }),
         1 => number.clone().prop_map(|number| Act::Rename { number }),
-        1 => number.prop_map(|number| Act::Delete { number }),
+        1 => number.clone().prop_map(|number| Act::Delete { number }),
         1 => any::<bool>().prop_map(|many| Act::ChangeRule { many }),
+        3 => (phone.clone(), any::<bool>()).prop_map(|(phone, at_lunch)| Act::Bear { phone, at_lunch }),
+        2 => (number.clone(), any::<bool>()).prop_map(|(number, current)| Act::Hand { number, current }),
         2 => Just(Act::Meet),
     ]
 }
@@ -91,6 +101,23 @@ fn perform(world: &mut World, act: &Act) {
                 world.tell(frames)
             }
         }
+        Act::Bear { phone, at_lunch } => {
+            let checkpoint = if at_lunch { lunch() } else { gate() };
+            let _ = world.phones[phone].scan(now, checkpoint, &pretix_code(), Answers::new());
+        }
+        Act::Hand { number, current } => {
+            let mut changed = record(number);
+            let ticket = TicketHash::of(event_id(), &pretix_code());
+            if current {
+                changed.ticket = Some(ticket)
+            } else {
+                changed.revoked_tickets = vec![ticket]
+            }
+            let frames = world.server.put(roster(number % 2), &[(attendee(number), changed)]);
+            if world.network {
+                world.tell(frames)
+            }
+        }
         Act::ChangeRule { many } => {
             let rule = if many { AdmissionRule::Many } else { AdmissionRule::Once };
             let changed = Checkpoint { name: "Entrance".into(), rule, ..Checkpoint::default() };
@@ -112,6 +139,7 @@ proptest! {
     #[test]
     fn incremental_equals_rebuilt_and_the_models_counts(acts in proptest::collection::vec(act(), 1..30)) {
         let mut world = World::with_phones(4, 2);
+        add_pretix_key(&mut world);
         world.network_down();
         for act in &acts {
             perform(&mut world, act);
@@ -123,12 +151,21 @@ proptest! {
         for shard in 0..2 {
             facts.extend(muster_model::fact::read_all(&world.server.docs[&checkins(shard)]).unwrap().facts);
         }
+        let mut holders: BTreeMap<TicketHash, BTreeSet<AttendeeId>> = BTreeMap::new();
+        for shard in 0..2 {
+            for (id, row) in record::read_all::<Attendee>(&world.server.docs[&roster(shard)]).unwrap().records {
+                for ticket in row.ticket.into_iter().chain(row.revoked_tickets) {
+                    holders.entry(ticket).or_default().insert(id);
+                }
+            }
+        }
+        let settled = bearer::settled(event_id(), facts, &holders);
         let now = world.now;
         for phone in &mut world.phones {
             let categories: std::collections::BTreeMap<_, _> = (0..4)
                 .filter_map(|number| Some((attendee(number), phone.attendee(now, attendee(number)).ok()?.attendee.category)))
                 .collect();
-            let counts = attendance::count(&facts, |id| categories.get(&id).cloned());
+            let counts = attendance::count(&settled, |id| categories.get(&id).cloned());
             for checkpoint in [gate(), lunch()] {
                 let wanted = counts.get(&checkpoint).cloned().unwrap_or_default();
                 let found = phone.counts(now, checkpoint).unwrap();

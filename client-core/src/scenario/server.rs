@@ -11,8 +11,8 @@ use muster_model::record::{self, Record};
 use muster_model::time::Timestamp;
 use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
 use muster_protocol::{
-    Connection, ConnectionConfig, ConnectionEvent, DocSync, DocSyncOptions, DocumentId, PeerId, PeerMessage, Role,
-    StorageId, Timestamp as WireTime,
+    Connection, ConnectionConfig, ConnectionEvent, DocSync, DocSyncOptions, DocumentId, FEATURE_RENEW, PeerId,
+    PeerMessage, Role, StorageId, Timestamp as WireTime,
 };
 
 use crate::engine::wire_id;
@@ -32,6 +32,8 @@ pub(super) struct Server {
     pub(super) refusal: &'static str,
     /// How far its clock is ahead of the phones', in milliseconds.
     pub(super) clock_ahead_ms: i64,
+    /// The tokens with which phones renewed their connections.
+    pub(super) tokens: Vec<(usize, String)>,
     peers: BTreeMap<usize, Peer>,
 }
 
@@ -45,6 +47,7 @@ impl Server {
             refused_facts: BTreeSet::new(),
             refusal: "fact_foreign",
             clock_ahead_ms: 0,
+            tokens: Vec::new(),
             peers,
         }
     }
@@ -82,7 +85,8 @@ impl Server {
 
     pub(super) fn open(&mut self, phone: usize, now: Timestamp) {
         let storage = StorageId::new("0000-server").unwrap();
-        let config = ConnectionConfig::new(PeerId::new("server").unwrap(), Some(storage));
+        let mut config = ConnectionConfig::new(PeerId::new("server").unwrap(), Some(storage));
+        config.metadata.muster.as_mut().unwrap().features.push(FEATURE_RENEW.to_owned());
         let mut connection = Connection::server(config);
         connection.handle(self.time(now), ConnectionEvent::Opened);
         self.peers.insert(phone, Peer { connection, docs: BTreeMap::new() });
@@ -108,8 +112,12 @@ impl Server {
         assert_eq!(output.close, None, "a phone broke the protocol");
         let mut frames: Vec<(usize, Vec<u8>)> = output.send.into_iter().map(|bytes| (phone, bytes)).collect();
         for message in output.deliver {
-            if let PeerMessage::Sync { document, data, is_request } = message {
-                frames.extend(self.sync(phone, document, &data, is_request));
+            match message {
+                PeerMessage::Sync { document, data, is_request } => {
+                    frames.extend(self.sync(phone, document, &data, is_request));
+                }
+                PeerMessage::Token { token } => self.tokens.push((phone, token.reveal().to_owned())),
+                _ => {}
             }
         }
         frames

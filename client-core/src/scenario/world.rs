@@ -20,7 +20,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::server::Server;
 use crate::driver::Driver;
-use crate::event::{DownReason, Effect, Enrolment, Event, LinkId, ServerId, Token};
+use crate::event::{Credentials, DownReason, Effect, Enrolment, Event, LinkId, ServerId, Token};
 use crate::store::sqlite::SqliteStore;
 use crate::store::testing::{Faults, FaultyStore};
 
@@ -110,6 +110,8 @@ pub(super) struct World {
     wakes: Vec<Option<Timestamp>>,
     to_phones: VecDeque<(usize, Vec<u8>)>,
     pub(super) topics: Vec<Vec<crate::event::Topic>>,
+    /// What phones asked of the server over HTTP and nobody has answered.
+    pub(super) asked: Vec<(usize, Effect)>,
 }
 
 impl World {
@@ -156,6 +158,7 @@ impl World {
             wakes: Vec::new(),
             to_phones: VecDeque::new(),
             topics: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -177,22 +180,28 @@ impl World {
     pub(super) fn enrolment(phone: usize, role: Role) -> Enrolment {
         Enrolment {
             server_url: "wss://server/sync".into(),
+            api_url: "https://server".into(),
             server_id: ServerId("server".into()),
             event: event_id(),
             device: Self::device(phone),
             role,
-            token: Token::new("secret"),
+            credentials: Credentials::fixed(Token::new("secret")),
             device_name: format!("Phone {phone}"),
         }
     }
 
     pub(super) fn add_phone(&mut self, role: Role) -> usize {
+        let enrolment = Self::enrolment(self.phones.len(), role);
+        self.add_enrolled(enrolment)
+    }
+
+    pub(super) fn add_enrolled(&mut self, enrolment: Enrolment) -> usize {
         let phone = self.phones.len();
         let faults = Arc::new(Mutex::new(Faults::default()));
         let store = FaultyStore::new(SqliteStore::in_memory().unwrap(), Arc::clone(&faults));
         let rng = ChaCha8Rng::seed_from_u64(u64::try_from(phone).unwrap());
         let mut driver = Driver::open(store, Box::new(rng), self.now).unwrap();
-        driver.dispatch(self.now, Event::Enrolled(Box::new(Self::enrolment(phone, role)))).unwrap();
+        driver.dispatch(self.now, Event::Enrolled(Box::new(enrolment))).unwrap();
         self.phones.push(driver);
         self.faults.push(faults);
         self.links.push(None);
@@ -203,6 +212,46 @@ impl World {
 
     pub(super) fn start(&mut self, phone: usize) {
         self.phones[phone].dispatch(self.now, Event::SyncStart).unwrap();
+    }
+
+    /// The one question over HTTP that a phone has open.
+    #[track_caller]
+    pub(super) fn question(&mut self) -> (usize, Effect) {
+        assert_eq!(self.asked.len(), 1, "{:?}", self.asked);
+        self.asked.remove(0)
+    }
+
+    pub(super) fn link_of(&self, phone: usize) -> Option<LinkId> {
+        self.links[phone]
+    }
+
+    /// The carrier is gone, and nobody has told the phone.
+    pub(super) fn forget_link(&mut self, phone: usize) {
+        self.links[phone] = None;
+        self.server.close(phone);
+        self.to_phones.retain(|(to, _)| *to != phone);
+    }
+
+    /// Opens the carrier that a phone asks for, and lets nothing of the handshake arrive.
+    pub(super) fn dial_only(&mut self, phone: usize) {
+        for effect in self.phones[phone].take_effects() {
+            if let Effect::Connect { link, .. } = effect {
+                self.links[phone] = Some(link);
+            }
+        }
+        assert!(self.links[phone].is_some(), "it dials");
+    }
+
+    /// Lets time pass by the phones' clocks.
+    pub(super) fn pass(&mut self, ms: i64) {
+        self.now = self.now.plus_ms(ms);
+        self.run();
+    }
+
+    /// Tells a phone something, and lets everything happen that follows.
+    pub(super) fn tell_phone(&mut self, phone: usize, event: Event) {
+        self.phones[phone].dispatch(self.now, event).unwrap();
+        self.run();
     }
 
     /// The phone's process dies and starts again on the same database.
@@ -311,6 +360,7 @@ impl World {
                 let wake = self.wakes[phone].map_or(at, |known| known.min(at));
                 self.wakes[phone] = Some(wake);
             }
+            Effect::Refresh { .. } | Effect::HandOver { .. } => self.asked.push((phone, effect)),
             Effect::Changed(topics) => self.topics[phone].extend(topics),
         }
     }

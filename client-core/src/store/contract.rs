@@ -57,7 +57,7 @@ fn entry(counter: u64, seed: u8) -> FactRow {
     };
     let body = FactBody::Entry(entry);
     let fact = Fact { id: fact_id(counter), at: Timestamp::from_ms(5), skew: None, by: "Gate A".into(), body };
-    FactRow { fact, doc: checkins(), place: Place::Attendance(attendee, at) }
+    FactRow { fact, doc: checkins(), place: Place::Attendance(attendee, at), borne: false }
 }
 
 fn commit<S: Store>(store: &mut S, writes: Vec<Write>) {
@@ -72,6 +72,39 @@ pub(super) fn bookkeeping_reads_back<S: Store>(mut store: S) {
     assert_eq!(store.meta_with_prefix("a/").unwrap(), [("a/1".into(), b"z".to_vec()), ("a/2".into(), Vec::new())]);
     commit(&mut store, vec![Write::Meta("a/1".into(), None), Write::Meta("none".into(), None)]);
     assert_eq!(store.meta("a/1").unwrap(), None);
+}
+
+pub(super) fn what_is_forgotten_is_gone_and_the_rest_stays<S: Store>(mut store: S) {
+    let outbox = |doc| OutboxRow { server: server("a"), doc, change: ChangeHash([1; 32]), fact: Some(fact_id(1)) };
+    let fill = |store: &mut S| {
+        let mut writes = vec![Write::Meta("m".into(), Some(b"x".to_vec()))];
+        for doc in [roster(), checkins()] {
+            writes.push(Write::AppendChunk(doc, vec![1]));
+            writes.push(Write::OutboxAdd(outbox(doc)));
+            writes.push(Write::SyncState(server("a"), doc, vec![2]));
+        }
+        writes.push(Write::Attendee(Box::new(person(1, "Anna", "Org"))));
+        writes.push(Write::Fact(Box::new(entry(1, 1))));
+        commit(store, writes);
+    };
+    fill(&mut store);
+    commit(&mut store, vec![Write::ForgetDocument(checkins())]);
+    assert_eq!(store.documents().unwrap().iter().map(|size| size.doc).collect::<Vec<_>>(), [roster()]);
+    assert!(store.outbox(&server("a"), &checkins()).unwrap().is_empty());
+    assert_eq!(store.outbox(&server("a"), &roster()).unwrap().len(), 1);
+    assert_eq!(store.sync_state(&server("a"), &checkins()).unwrap(), None);
+    assert!(store.sync_state(&server("a"), &roster()).unwrap().is_some());
+    assert!(store.meta("m").unwrap().is_some());
+
+    fill(&mut store);
+    let kept = Write::Meta("kept".into(), Some(b"y".to_vec()));
+    commit(&mut store, vec![Write::Wipe, kept]);
+    assert_eq!(store.meta_with_prefix("").unwrap(), [("kept".to_owned(), b"y".to_vec())]);
+    assert!(store.documents().unwrap().is_empty() && store.outbox_counts().unwrap().is_empty());
+    assert!(store.dump_projections().unwrap().is_empty());
+    assert!(store.search(&terms("anna"), 5).unwrap().is_empty());
+    fill(&mut store);
+    assert_eq!(store.search(&terms("anna"), 5).unwrap(), [attendee_id(1)], "it works on");
 }
 
 pub(super) fn chunks_keep_their_order_until_a_snapshot<S: Store>(mut store: S) {
@@ -224,11 +257,36 @@ pub(super) fn counts_move_and_vanish_at_zero<S: Store>(mut store: S) {
     assert_eq!(store.counts(checkpoint(2)).unwrap(), []);
     let tally =
         |seed, count| Tally { attendee: attendee_id(seed), checkpoint: checkpoint(1), category: "A".into(), count };
-    commit(&mut store, vec![Write::Tally(tally(3, one)), Write::Tally(tally(1, one)), Write::Tally(tally(2, zero))]);
+    commit(&mut store, (1..=4).rev().map(|seed| Write::Tally(tally(seed, one))).collect());
+    commit(&mut store, vec![Write::Tally(tally(2, zero)), Write::Tally(tally(5, zero))]);
     assert_eq!(store.tally(attendee_id(1), checkpoint(1)).unwrap(), Some(tally(1, one)));
     assert_eq!(store.tallies_of(attendee_id(3)).unwrap(), [tally(3, one)]);
-    assert_eq!(store.attendees_at(checkpoint(1), None, 2).unwrap(), [attendee_id(1), attendee_id(2)]);
-    assert_eq!(store.attendees_at(checkpoint(1), Some(attendee_id(2)), 2).unwrap(), [attendee_id(3)]);
+    assert_eq!(
+        (store.tally(attendee_id(2), checkpoint(1)).unwrap(), store.tallies_of(attendee_id(2)).unwrap()),
+        (None, vec![])
+    );
+    assert_eq!(store.attendees_at(checkpoint(1), None, 2).unwrap(), [attendee_id(1), attendee_id(3)]);
+    assert_eq!(store.attendees_at(checkpoint(1), Some(attendee_id(3)), 2).unwrap(), [attendee_id(4)]);
+}
+
+pub(super) fn entries_are_found_by_their_ticket<S: Store>(mut store: S) {
+    let with = |counter, code: &str, borne| {
+        let mut row = entry(counter, 1);
+        if let FactBody::Entry(entry) = &mut row.fact.body {
+            entry.ticket = Some(ticket(code));
+        }
+        FactRow { borne, ..row }
+    };
+    commit(&mut store, vec![Write::Fact(Box::new(entry(1, 1))), Write::Fact(Box::new(with(3, "a", false)))]);
+    assert_eq!(store.facts_with_ticket(ticket("a")).unwrap(), [with(3, "a", false)]);
+    assert!(!store.any_borne().unwrap());
+    let rows = [with(2, "a", true), with(4, "b", false)];
+    commit(&mut store, rows.into_iter().map(|row| Write::Fact(Box::new(row))).collect());
+    assert_eq!(store.facts_with_ticket(ticket("a")).unwrap(), [with(2, "a", true), with(3, "a", false)]);
+    assert_eq!(store.facts_with_ticket(ticket("c")).unwrap(), []);
+    assert!(store.any_borne().unwrap());
+    commit(&mut store, vec![Write::ClearProjections]);
+    assert!(!store.any_borne().unwrap());
 }
 
 pub(super) fn double_admissions_are_replaced_together<S: Store>(mut store: S) {
@@ -301,12 +359,14 @@ macro_rules! stores {
                 contract! {
                     $store;
                     bookkeeping_reads_back,
+                    what_is_forgotten_is_gone_and_the_rest_stays,
                     chunks_keep_their_order_until_a_snapshot,
                     the_outbox_is_kept_per_server,
                     devices_heard_of_are_replaced,
                     attendees_are_found_by_ticket_and_order,
                     names_are_found_by_any_part,
                     facts_are_found_by_place_and_in_their_order,
+                    entries_are_found_by_their_ticket,
                     counts_move_and_vanish_at_zero,
                     double_admissions_are_replaced_together,
                     projections_can_be_emptied,

@@ -7,7 +7,7 @@ use muster_model::attendance::Count;
 use muster_model::document::DocRef;
 use muster_model::fact::FactBody;
 use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId};
-use muster_model::ticket::TicketHash;
+use muster_model::ticket::{TicketHash, bearer};
 
 use crate::event::ServerId;
 use crate::search::{Term, fit, index_text};
@@ -62,8 +62,8 @@ impl MemoryStore {
             Write::AttendeeGone(id) => drop(self.attendees.remove(id)),
             Write::Fact(row) => drop(self.facts.insert(row.fact.id, (**row).clone())),
             Write::FactGone(id) => drop(self.facts.remove(id)),
+            Write::Tally(row) if is_zero(&row.count) => drop(self.tallies.remove(&(row.checkpoint, row.attendee))),
             Write::Tally(row) => drop(self.tallies.insert((row.checkpoint, row.attendee), row.clone())),
-            Write::TallyGone(attendee, checkpoint) => drop(self.tallies.remove(&(*checkpoint, *attendee))),
             Write::Count(delta) => {
                 let key = (delta.checkpoint, delta.category.clone());
                 let count = moved(self.counts.get(&key).copied().unwrap_or_default(), &delta.minus, &delta.plus);
@@ -78,6 +78,12 @@ impl MemoryStore {
             Write::Doubles(attendee, checkpoint, rows) => {
                 drop(self.doubles.insert((*checkpoint, *attendee), rows.clone()));
             }
+            Write::ForgetDocument(doc) => {
+                self.chunks.remove(&doc.to_string());
+                self.outbox.retain(|_, row| row.doc != *doc);
+                self.sync_states.retain(|(_, of), _| of != doc);
+            }
+            Write::Wipe => *self = Self::default(),
             Write::ClearProjections => {
                 self.attendees.clear();
                 self.facts.clear();
@@ -206,6 +212,14 @@ impl StoreRead for MemoryStore {
 
     fn facts_of(&self, attendee: AttendeeId) -> Result<Vec<FactRow>, StoreError> {
         Ok(self.facts_where(|row| matches!(row.place, Place::Attendance(of, _) if of == attendee)))
+    }
+
+    fn facts_with_ticket(&self, ticket: TicketHash) -> Result<Vec<FactRow>, StoreError> {
+        Ok(self.facts_where(|row| bearer::ticket_of(&row.fact) == Some(ticket)))
+    }
+
+    fn any_borne(&self) -> Result<bool, StoreError> {
+        Ok(self.facts.values().any(|row| row.borne))
     }
 
     fn undos_of(&self, fact: FactId) -> Result<Vec<FactRow>, StoreError> {

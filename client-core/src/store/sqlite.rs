@@ -4,6 +4,8 @@
 //! [`Flush`] says. The database is
 //! locked for this process alone (`locking_mode = EXCLUSIVE`), which also spares SQLite the shared-memory file.
 
+#[cfg(feature = "sqlcipher")]
+mod key;
 mod migrations;
 mod put_aside;
 mod read;
@@ -17,6 +19,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
+#[cfg(feature = "sqlcipher")]
+pub use key::DatabaseKey;
 pub use put_aside::{PutAside, put_aside};
 
 use crate::store::{Flush, Store, StoreError, WriteBatch};
@@ -84,6 +88,16 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Writes the database anew without what was deleted, and empties the log. The batch is committed: a failure, on a full
+    /// disk for example, leaves bytes behind that no query finds.
+    fn scrub(&mut self) {
+        self.connection.flush_prepared_statement_cache();
+        let scrubbed = self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+        if let Err(error) = scrubbed {
+            tracing::warn!(%error, "what was forgotten could not be scrubbed from the file");
+        }
+    }
+
     /// Lets the database grow to at most so many pages of 4 KiB, for tests of a full disk.
     ///
     /// # Errors
@@ -102,7 +116,11 @@ impl Store for SqliteStore {
         self.flush_at(batch.flush)?;
         let transaction = self.connection.transaction().map_err(failed)?;
         write::apply_all(&transaction, &batch.writes)?;
-        transaction.commit().map_err(failed)
+        transaction.commit().map_err(failed)?;
+        if batch.forgets() {
+            self.scrub();
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use muster_client_core::event::Token;
+use muster_client_core::event::{Credentials, Token};
 use muster_model::id::{DeviceId, EventId};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -25,11 +25,12 @@ async fn enrolled(database: &Path) -> Client {
     let client = client(database).await;
     let enrolment = Enrolment {
         server_url: "wss://muster.example.org/sync".into(),
+        api_url: "https://muster.example.org".into(),
         server_id: ServerId("server".into()),
         event: EventId::from_random([1; 16]),
         device: DeviceId::from_random([2; 8]),
         role: Role::Staff,
-        token: Token::new("secret"),
+        credentials: Credentials::fixed(Token::new("secret")),
         device_name: "Gate A".into(),
     };
     client.tell(Event::Enrolled(Box::new(enrolment))).await.unwrap();

@@ -118,6 +118,7 @@ fn a_close_says_whether_and_when_to_come_back() {
         ("overload; retry_after_ms=soon", CarrierError::Ended),
         ("device_revoked", CarrierError::Refused { status: 401 }),
         ("token_expired", CarrierError::Refused { status: 401 }),
+        ("role_changed", CarrierError::Refused { status: 401 }),
     ];
     for (reason, expected) in table {
         assert_eq!(why_closed(reason), expected, "{reason}");

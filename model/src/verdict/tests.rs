@@ -17,6 +17,7 @@ struct Door {
     checkpoint: Checkpoint,
     now: Timestamp,
     ticket: Option<TicketHash>,
+    withdrawn: Option<Withdrawal>,
     facts: Vec<Fact>,
     answers: BTreeMap<QuestionId, String>,
 }
@@ -29,6 +30,7 @@ fn door(rule: AdmissionRule, facts: impl IntoIterator<Item = Fact>) -> Door {
         checkpoint: Checkpoint { rule, ..Checkpoint::default() },
         now: minute(0),
         ticket: Some(ticket("new")),
+        withdrawn: None,
         facts: facts.into_iter().collect(),
         answers: BTreeMap::new(),
     }
@@ -43,6 +45,7 @@ impl Door {
             checkpoint: &self.checkpoint,
             found,
             ticket: self.ticket,
+            withdrawn: self.withdrawn,
             facts: &self.facts,
             answers: &self.answers,
         })
@@ -76,6 +79,9 @@ fn question_id(seed: u8) -> QuestionId {
     QuestionId::from_random([seed; 10])
 }
 
+/// The tests' day is a Thursday.
+const NOT_ON_A_THURSDAY: &str = r#"{"!=": [{"var": "now_isoweekday"}, 4]}"#;
+
 fn already_in(at: Timestamp, (seed, counter): (u8, u64)) -> Verdict {
     Verdict::AlreadyIn { at, checkpoint: checkpoint(1), device: device(seed), fact: fact_id(seed, counter) }
 }
@@ -90,7 +96,13 @@ fn the_first_reason_that_applies_is_given() {
     door.checkpoint.categories = vec!["Press".into(), "Crew".into()];
     door.checkpoint.valid_until = Some(minute(-1));
     door.checkpoint.questions = vec![question(1, true, &[])];
+    door.checkpoint.rules = NOT_ON_A_THURSDAY.into();
+    door.withdrawn = Some(Withdrawal::Blocked);
 
+    assert_eq!(door.found(Found::BadSignature), Verdict::BadSignature);
+    assert_eq!(door.found(Found::UnknownKey), Verdict::UnknownKey);
+    assert_eq!(door.found(Found::Withdrawn(Withdrawal::Revoked)), Verdict::Revoked);
+    assert_eq!(door.found(Found::Withdrawn(Withdrawal::Blocked)), Verdict::Blocked);
     assert_eq!(door.found(Found::Nobody), Verdict::Unknown);
     assert_eq!(door.found(Found::Several(&[])), Verdict::Unknown, "there is nobody to choose");
     assert_eq!(door.found(Found::OtherEvent), Verdict::WrongEvent);
@@ -98,11 +110,12 @@ fn the_first_reason_that_applies_is_given() {
     assert_eq!(door.found(Found::Several(&candidates)), Verdict::Ambiguous { candidates: candidates.clone() });
 
     type Mend = fn(&mut Door);
-    let steps: [(Mend, Verdict); 10] = [
+    let steps: [(Mend, Verdict); 12] = [
         (|_| (), Verdict::Blocked),
         (|door| door.attendee.registration = Registration::Cancelled, Verdict::Cancelled),
         (|door| door.attendee.registration = Registration::Unpaid, Verdict::Revoked),
-        (|door| door.ticket = Some(ticket("new")), Verdict::Unpaid),
+        (|door| door.ticket = Some(ticket("new")), Verdict::Blocked),
+        (|door| door.withdrawn = None, Verdict::Unpaid),
         (
             |door| door.checkpoint.admits_unpaid = true,
             Verdict::WrongCategory { category: "Delegate".into(), admits: vec!["Press".into(), "Crew".into()] },
@@ -115,8 +128,9 @@ fn the_first_reason_that_applies_is_given() {
         (|door| door.now = minute(1), already_in(minute(-5), (2, 1))),
         (
             |door| door.facts.push(fact((2, 2), minute(-4), undo(2, 1))),
-            Verdict::AnswersRequired { questions: vec![question(1, true, &[])] },
+            Verdict::Rules { reasons: vec!["day of the week: 4, admitted: not 4".into()] },
         ),
+        (|door| door.checkpoint.rules.clear(), Verdict::AnswersRequired { questions: vec![question(1, true, &[])] }),
         (|door| drop(door.answers.insert(question_id(1), "yes".into())), Verdict::Admitted),
     ];
     for (row, (mend, expected)) in steps.into_iter().enumerate() {
@@ -141,6 +155,10 @@ fn every_verdict_has_a_code_of_its_own() {
         (Verdict::WrongEvent, "wrong_event"),
         (Verdict::AnswersRequired { questions: Vec::new() }, "answers_required"),
         (Verdict::Ambiguous { candidates: Vec::new() }, "ambiguous"),
+        (Verdict::BadSignature, "bad_signature"),
+        (Verdict::UnknownKey, "unknown_key"),
+        (Verdict::Rules { reasons: Vec::new() }, "rules"),
+        (Verdict::RulesUnreadable, "rules_unreadable"),
     ];
     for (verdict, code) in verdicts {
         assert_eq!(verdict.code(), code);
@@ -368,6 +386,8 @@ fn what_else_a_phone_holds_does_not_change_the_verdict() {
     assert_eq!(door(AdmissionRule::EntryAndExit, here.clone()).already(), None);
     assert_eq!(door(AdmissionRule::EntryAndExit, here.into_iter().chain([other])).already(), None);
 }
+
+mod tickets;
 
 fn rules() -> impl Strategy<Value = AdmissionRule> {
     use AdmissionRule::{EntryAndExit, Many, Once, OncePerDay};

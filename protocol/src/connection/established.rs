@@ -30,7 +30,8 @@ fn parties(frame: &Frame) -> (Option<&PeerId>, Option<&PeerId>) {
         | Frame::DocUnavailable { sender, target, .. }
         | Frame::RemoteSubscriptionChange { sender, target, .. }
         | Frame::RemoteHeadsChanged { sender, target, .. }
-        | Frame::Notice { sender, target, .. } => (Some(sender), Some(target)),
+        | Frame::Notice { sender, target, .. }
+        | Frame::Token { sender, target, .. } => (Some(sender), Some(target)),
         // An ephemeral message names its author, who may be somebody behind the peer.
         Frame::Ephemeral { target, .. } => (None, Some(target)),
         Frame::ForeignDocument { kind, target, .. } if kind == "ephemeral" => (None, Some(target)),
@@ -104,6 +105,7 @@ fn to_message(frame: Frame, seen: &mut SeenSessions) -> Option<PeerMessage> {
         Frame::Notice { document, code, detail, changes, .. } => {
             PeerMessage::Notice { document, code, detail, changes }
         }
+        Frame::Token { token, .. } => PeerMessage::Token { token },
         Frame::Error { message, .. } => PeerMessage::Error { message },
         _ => return None,
     })

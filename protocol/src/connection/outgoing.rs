@@ -6,7 +6,7 @@ use automerge::ChangeHash;
 
 use super::Connection;
 use crate::doc_sync::{Outgoing, OutgoingKind};
-use crate::frame::{FEATURE_NOTICE, Frame, RemoteHeads, SharedSync};
+use crate::frame::{FEATURE_NOTICE, FEATURE_RENEW, Frame, RemoteHeads, Secret, SharedSync};
 use crate::{DocumentId, PeerId, StorageId};
 
 /// An ephemeral message on its way to one more peer.
@@ -97,5 +97,13 @@ impl Connection {
         let understands = self.peer().is_some_and(|peer| peer.has_feature(FEATURE_NOTICE));
         let (code, detail, changes) = (code.to_owned(), detail.to_owned(), changes.to_vec());
         understands.then(|| Frame::Notice { sender, target, document, code, detail, changes }.encode())
+    }
+
+    /// A fresh access token, with which the connection goes on. `None` also when the peer takes none.
+    #[must_use]
+    pub fn token_frame(&self, token: Secret) -> Option<Vec<u8>> {
+        let (sender, target) = self.parties()?;
+        let takes = self.peer().is_some_and(|peer| peer.has_feature(FEATURE_RENEW));
+        takes.then(|| Frame::Token { sender, target, token }.encode())
     }
 }

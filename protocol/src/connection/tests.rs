@@ -96,6 +96,16 @@ fn messages_go_both_ways_and_arrive_checked() {
 }
 
 #[test]
+fn a_token_goes_only_to_a_server_that_takes_one_and_shows_in_no_log() {
+    let (client, _) = established();
+    assert_eq!(client.token_frame(Secret::new("eyJ")), None, "this one announced nothing of the kind");
+    let frame = Frame::Token { sender: peer("phone"), target: peer("hall"), token: Secret::new("eyJ") };
+    assert!(!format!("{frame:?}").contains("eyJ"));
+    let (_, mut server) = established();
+    assert_eq!(hear(&mut server, &frame.encode()).deliver, [PeerMessage::Token { token: Secret::new("eyJ") }]);
+}
+
+#[test]
 fn an_ephemeral_message_names_its_author_and_counts_once() {
     let (client, mut server) = established();
     let author = peer("somebody behind");

@@ -80,6 +80,10 @@ impl Frame {
                 }
                 w.target(target)
             }
+            Self::Token { sender, target, token } => {
+                w.open(4, self.kind())?.text("senderId", sender.as_str())?;
+                w.text("token", token.reveal())?.target(target)
+            }
             Self::ForeignDocument { kind, sender, target, document } => {
                 w.open(4, kind)?.text("senderId", sender.as_str())?.text("documentId", document)?.target(target)
             }

@@ -1,12 +1,11 @@
-//! Enrolment: a one-time code becomes a device's token. The one door without a token.
+//! Enrolment: a code becomes a device with its tokens. A door without a token.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 use rand::Rng;
@@ -15,11 +14,12 @@ use utoipa::ToSchema;
 
 use super::events::record_of;
 use super::input::{Body, short_text};
+use super::refresh::{Credentials, credentials};
 use crate::app::{App, AppState};
 use crate::auth::code::EnrolmentCode;
-use crate::auth::token::Bearer;
+use crate::auth::refresh::RefreshToken;
 use crate::clock;
-use crate::devices::{self, Device, EnrolError};
+use crate::devices::{self, Device, EnrolError, Newcomer};
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::serve::Peer;
 
@@ -37,21 +37,13 @@ pub struct EnrolRequest {
 /// What a device needs to work.
 #[derive(Serialize, ToSchema)]
 pub struct EnrolView {
-    /// Its credential.
-    token: String,
-    /// Until when the credential is good, in milliseconds since 1970.
-    expires_at_ms: i64,
-    /// Its id.
-    #[schema(value_type = String)]
-    device_id: DeviceId,
-    /// The event it is enrolled in.
-    #[schema(value_type = String, example = "7d444840-9dc0-41d1-b245-5ffdce74fad2")]
-    event_id: EventId,
+    /// What it shows, and who it is.
+    #[serde(flatten)]
+    credentials: Credentials,
     /// The event's name.
     event_name: String,
-    /// Its role there: `coordinator`, `finance`, `staff` or `presenter:<id>`.
-    #[schema(value_type = String)]
-    role: Role,
+    /// What the device is called.
+    device_name: String,
     /// The server's id: what a device keeps per server, it keeps under this.
     server_id: String,
     /// The path of the sync endpoint on this server.
@@ -59,30 +51,28 @@ pub struct EnrolView {
     sync_url: String,
 }
 
-/// The address that a request came from, behind as many proxies as the configuration trusts.
+/// The address that a request came from, behind proxies that the configuration trusts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CallerAddress(Option<IpAddr>);
+pub(crate) struct CallerAddress(pub(crate) Option<IpAddr>);
+
+impl CallerAddress {
+    /// The address, if the request came over a network.
+    pub(crate) const fn known(self) -> Option<IpAddr> {
+        self.0
+    }
+}
 
 impl FromRequestParts<AppState> for CallerAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Self::Rejection> {
         // A request of the command line in this process came from no address.
-        let Some(peer) = parts.extensions.get::<Peer>() else { return Ok(Self(None)) };
-        let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-        Ok(Self(Some(behind(peer.address.ip(), &hops, app.config.http.trusted_proxies))))
+        let peer = parts.extensions.get::<Peer>();
+        Ok(Self(peer.map(|peer| app.config.http.trusted_proxies.caller(peer.address.ip(), &parts.headers))))
     }
 }
 
-/// Each proxy adds the address it was called from at the end; what stands before the trusted ones' is the caller's word.
-fn behind(peer: IpAddr, hops: &[&str], trusted: usize) -> IpAddr {
-    let hop = trusted.checked_sub(1).and_then(|last| hops.iter().rev().nth(last));
-    let parse = |hop: &&str| hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()));
-    hop.and_then(parse).unwrap_or(peer)
-}
-
-/// Exchange a one-time code for a device's token.
+/// Exchange a code for a device's tokens.
 #[utoipa::path(
     post, path = "/api/v1/devices/enrol", tag = "devices", operation_id = "enrol",
     request_body = EnrolRequest,
@@ -93,24 +83,30 @@ pub(crate) async fn enrol(
     CallerAddress(address): CallerAddress,
     Body(request): Body<EnrolRequest>,
 ) -> Result<Json<EnrolView>, ApiError> {
-    let own_name = short_text("device_name", &request.device_name, 100)?;
+    let name = short_text("device_name", &request.device_name, 100)?;
     let now = clock::now();
-    let device = exchange(&app, address, &request.code, own_name, now).await?;
-    let lifetime_s = i64::from(app.config.auth.device_token_days).saturating_mul(24 * 60 * 60);
-    let bearer = Bearer::Device { device: device.id, event: device.event, role: device.role };
-    let token = app.tokens.mint(&bearer, now, lifetime_s);
-    let token = token.map_err(|error| ApiError::logged(ErrorCode::Internal, &error))?;
+    let token_expires_at = now.plus_ms(app.config.auth.refresh_token_lifetime_ms());
+    let (id, token) = (DeviceId::from_random(rand::rng().random()), RefreshToken::random());
+    let newcomer = Newcomer { id, name, token: token.clone(), token_expires_at };
+    let device = exchange(&app, address, &request.code, newcomer, now).await?;
     tracing::info!(device = %device.id, event = %device.event, role = %device.role.kind(), "a device enrolled");
-    Ok(Json(EnrolView {
-        token,
-        expires_at_ms: now.plus_ms(lifetime_s.saturating_mul(1000)).ms(),
-        device_id: device.id,
-        event_id: device.event,
-        event_name: event_name(&app, device.event).await?,
-        role: device.role,
+    Ok(Json(view(&app, device, &token, (now, token_expires_at)).await?))
+}
+
+/// What a device needs that is one from now on.
+pub(super) async fn view(
+    app: &App,
+    device: Device,
+    token: &RefreshToken,
+    times: (Timestamp, Timestamp),
+) -> Result<EnrolView, ApiError> {
+    Ok(EnrolView {
+        event_name: event_name(app, device.event).await?,
+        device_name: device.name.clone(),
         server_id: app.server_id.clone(),
         sync_url: super::sync::PATH.to_owned(),
-    }))
+        credentials: credentials(app, device, token, times).await?,
+    })
 }
 
 /// A device for a code. Only wrong codes count against the address.
@@ -118,7 +114,7 @@ async fn exchange(
     app: &App,
     address: Option<IpAddr>,
     code: &str,
-    own_name: String,
+    newcomer: Newcomer,
     now: Timestamp,
 ) -> Result<Device, ApiError> {
     let _turn = app.enrolments.turn().await;
@@ -128,9 +124,8 @@ async fn exchange(
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         return Err(ApiError::from(ErrorCode::TooManyAttempts).retry_after_ms(wait_ms));
     }
-    let id = DeviceId::from_random(rand::rng().random());
     let outcome = match EnrolmentCode::parse(code) {
-        Some(code) => devices::enrol(&app.storage, code.hash(), id, own_name, now).await,
+        Some(code) => devices::enrol(&app.storage, code.hash(), newcomer, now).await,
         None => Err(EnrolError::Unknown),
     };
     outcome.map_err(|error| {
@@ -149,21 +144,4 @@ async fn exchange(
 
 async fn event_name(app: &App, event: EventId) -> Result<String, ApiError> {
     Ok(record_of(app, event).await?.name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_trusted_proxies_are_believed() {
-        let peer: IpAddr = "192.0.2.1".parse().unwrap();
-        let hops = ["203.0.113.9", "198.51.100.2", "198.51.100.3:4711"];
-        let address = |trusted| behind(peer, &hops, trusted).to_string();
-        assert_eq!(address(0), "192.0.2.1");
-        assert_eq!(address(1), "198.51.100.3");
-        assert_eq!(address(2), "198.51.100.2");
-        assert_eq!(address(4), "192.0.2.1", "fewer hops than proxies: somebody went around them");
-        assert_eq!(behind(peer, &["unknown"], 1), peer);
-    }
 }

@@ -1,15 +1,18 @@
 //! Where devices sync.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::app::AppState;
+use super::enrol::CallerAddress;
+use crate::app::{App, AppState};
 use crate::auth::extract::SyncCaller;
-use crate::error::{ApiError, ErrorBody, ErrorCode};
+use crate::error::{ApiError, ErrorBody, ErrorCode, RETRY_AFTER_MS, jittered};
 use crate::hub::Principal;
 use crate::serve::Peer;
-use crate::sync_socket::{self, NotAWebSocket, Upgrade};
+use crate::sync_socket::{self, NotAWebSocket, Renewal, Upgrade};
 
 /// The path.
 pub(crate) const PATH: &str = "/sync";
@@ -25,19 +28,25 @@ pub(crate) const PATH: &str = "/sync";
 pub(crate) async fn sync(
     State(app): State<AppState>,
     SyncCaller(device): SyncCaller,
-    peer: Option<Extension<Peer>>,
+    (peer, address): (Option<Extension<Peer>>, CallerAddress),
     upgrade: Result<Upgrade, NotAWebSocket>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|_| ErrorCode::NotAWebSocket)?;
+    if let (Some(Extension(peer)), Some(address)) = (&peer, address.known()) {
+        let full = |_| ApiError::from(ErrorCode::TooManyConnections).retry_after_ms(jittered(RETRY_AFTER_MS));
+        peer.standing.stay(address).map_err(full)?;
+    }
     let principal = Principal {
         device: device.id,
         event: device.event,
         role: device.role,
         token_expires_at: Some(device.token_expires_at),
     };
-    let config = app.config.sync.to_socket_config();
+    let mut config = app.config.sync.to_socket_config();
+    let renewal: Arc<dyn Renewal> = Arc::<App>::clone(&app);
+    config.renewal = Some(renewal);
     let hub = app.hub.clone();
-    Ok(upgrade.serve(&app.config.sync.to_socket_config(), move |socket| async move {
+    Ok(upgrade.serve(&config.clone(), move |socket| async move {
         sync_socket::serve(socket, principal, hub, config).await;
         // The connection counts among the open ones until here.
         drop(peer);

@@ -36,6 +36,8 @@ actions! {
     CodeMade => "device.code_made";
     /// A device enrolled.
     DeviceEnrolled => "device.enrolled";
+    /// A device that waited for a coordinator was let in.
+    DeviceApproved => "device.approved";
     /// A device was revoked.
     DeviceRevoked => "device.revoked";
     /// A device has another role.

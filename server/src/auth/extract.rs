@@ -3,14 +3,19 @@
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use futures_util::future::BoxFuture;
 use muster_model::access::Role;
 use muster_model::id::EventId;
+use muster_model::time::Timestamp;
 
 use super::identity::KnownDevice;
 use super::permission::{Action, allows};
 use crate::app::{App, AppState};
 use crate::clock;
 use crate::error::{ApiError, ErrorCode};
+use crate::hub::{Ending, Principal};
+use crate::serve::{Audience, Peer};
+use crate::sync_socket::Renewal;
 
 /// Who asks: somebody whose token and standing are good.
 #[derive(Debug, Clone)]
@@ -71,7 +76,19 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let token = bearer_token(parts)?.ok_or(ErrorCode::TokenMissing)?;
-        Self::from_token(app, token).await
+        let caller = Self::from_token(app, token).await?;
+        let peer = parts.extensions.get::<Peer>();
+        let public = peer.is_some_and(|peer| peer.audience == Audience::Public);
+        match caller {
+            // Whoever got hold of one elsewhere can do nothing with it from the network.
+            Self::Operator if public => {
+                Err(ApiError::new(ErrorCode::Forbidden, "the operator asks at http.admin_listen, not here"))
+            }
+            caller => {
+                proved(parts);
+                Ok(caller)
+            }
+        }
     }
 }
 
@@ -88,9 +105,46 @@ impl FromRequestParts<AppState> for SyncCaller {
             None => query_token(parts).ok_or(ErrorCode::TokenMissing)?,
         };
         match Caller::from_token(app, token).await? {
-            Caller::Device(device) => Ok(Self(device)),
+            Caller::Device(device) => {
+                proved(parts);
+                Ok(Self(device))
+            }
             Caller::Operator => Err(ApiError::new(ErrorCode::Forbidden, "only devices sync: enrol one")),
         }
+    }
+}
+
+/// The connection has shown a valid token: it is no guest any more.
+fn proved(parts: &Parts) {
+    if let Some(peer) = parts.extensions.get::<Peer>() {
+        peer.standing.proved();
+    }
+}
+
+/// A connection goes on with a token of the device that it belongs to, in the same event and role.
+impl Renewal for App {
+    fn renew<'a>(&'a self, principal: &'a Principal, token: &'a str) -> BoxFuture<'a, Result<Timestamp, Ending>> {
+        Box::pin(async move {
+            let known = match Caller::from_token(self, token).await {
+                Ok(Caller::Device(device)) => device,
+                Ok(Caller::Operator) => return Err(Ending::TokenInvalid),
+                Err(error) => {
+                    return Err(match error.code {
+                        ErrorCode::TokenExpired => Ending::TokenExpired,
+                        ErrorCode::DeviceRevoked => Ending::Revoked,
+                        ErrorCode::RoleChanged => Ending::RoleChanged,
+                        code if code.status().is_server_error() => {
+                            Ending::Overload { retry_after_ms: self.config.hub.retry_after_ms }
+                        }
+                        _ => Ending::TokenInvalid,
+                    });
+                }
+            };
+            if known.id != principal.device || known.event != principal.event {
+                return Err(Ending::TokenInvalid);
+            }
+            if known.role != principal.role { Err(Ending::RoleChanged) } else { Ok(known.token_expires_at) }
+        })
     }
 }
 

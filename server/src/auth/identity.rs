@@ -42,8 +42,8 @@ pub struct Identities {
 #[derive(Debug, Default)]
 struct Known {
     devices: HashMap<DeviceId, Arc<Entry>>,
-    /// Counts revocations, so that what was read before one is not remembered after it.
-    revocations: u64,
+    /// Counts what was changed, so that what was read before a change is not remembered after it.
+    changes: u64,
 }
 
 #[derive(Debug)]
@@ -64,15 +64,19 @@ impl Identities {
     /// The device that a token names, if it is still good and is what the token says; `None` for an operator's token.
     ///
     /// # Errors
-    /// `device_unknown`, `device_revoked`, `token_invalid`, or why the database cannot be read.
+    /// `device_unknown`, `device_revoked`, `role_changed`, `token_invalid`, or why the database cannot be read.
     pub async fn check(&self, token: &Checked, now: Timestamp) -> Result<Option<KnownDevice>, ApiError> {
         let Bearer::Device { device, event, role } = token.bearer else { return Ok(None) };
         let entry = self.entry(device).await?;
-        if entry.event != event || entry.role != role {
+        if entry.event != event {
             return Err(ErrorCode::TokenInvalid.into());
         }
         if entry.revoked.load(Relaxed) {
             return Err(ErrorCode::DeviceRevoked.into());
+        }
+        if entry.role != role {
+            // We signed what it says, so it was so once.
+            return Err(ErrorCode::RoleChanged.into());
         }
         self.note_seen(device, &entry, now).await;
         Ok(Some(KnownDevice { id: device, event, role, token_expires_at: token.expires_at }))
@@ -80,17 +84,17 @@ impl Identities {
 
     async fn entry(&self, id: DeviceId) -> Result<Arc<Entry>, ApiError> {
         loop {
-            let revocations = {
+            let changes = {
                 let known = self.known();
                 if let Some(entry) = known.devices.get(&id) {
                     return Ok(Arc::clone(entry));
                 }
-                known.revocations
+                known.changes
             };
             let device = devices::find(&self.storage, id).await?.ok_or(ErrorCode::DeviceUnknown)?;
             let mut known = self.known();
-            // If somebody was revoked while this was read, it may have been this device: read again.
-            if known.revocations == revocations {
+            // If somebody was changed while this was read, it may have been this device: read again.
+            if known.changes == changes {
                 if known.devices.len() >= self.capacity {
                     known.devices.clear();
                 }
@@ -143,10 +147,31 @@ impl Identities {
         let found = devices::revoke(&self.storage, event, id, actor, now).await?;
         if found {
             let mut known = self.known();
-            known.revocations = known.revocations.wrapping_add(1);
+            known.changes = known.changes.wrapping_add(1);
             if let Some(entry) = known.devices.get(&id) {
                 entry.revoked.store(true, Relaxed);
             }
+        }
+        Ok(found)
+    }
+
+    /// Gives a device of an event another role: tokens that say the old one are refused from now on. Says whether the event
+    /// has such a device. Its open connections are the hub's to close.
+    ///
+    /// # Errors
+    /// Why the database could not be written.
+    pub async fn set_role(
+        &self,
+        event: EventId,
+        id: DeviceId,
+        role: Role,
+        (actor, now): (Actor, Timestamp),
+    ) -> Result<bool, StorageError> {
+        let found = devices::set_role(&self.storage, event, id, role, (actor, now)).await?;
+        if found {
+            let mut known = self.known();
+            known.changes = known.changes.wrapping_add(1);
+            known.devices.remove(&id);
         }
         Ok(found)
     }
@@ -159,7 +184,8 @@ impl Identities {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::devices::NewCode;
+    use crate::auth::refresh::RefreshToken;
+    use crate::devices::{NewCode, Newcomer};
     use crate::events::{self, EventRow};
     use crate::storage::DATABASE_FILE;
 
@@ -179,9 +205,12 @@ mod tests {
         storage.write(move |tx| events::insert(tx, &row)).await.unwrap();
         for &seed in seeds {
             let (hash, id) = ([seed; 32], DeviceId::from_random([seed; 8]));
-            let code = NewCode { hash, event, role: Role::Staff, name: String::new(), expires_at: at(10) };
+            let (name, checkpoints, role) = (String::new(), Vec::new(), Role::Staff);
+            let code = NewCode { hash, event, role, name, checkpoints, limit: 1, approve: false, expires_at: at(10) };
             devices::insert_code(&storage, code, Actor::Operator, at(0)).await.unwrap();
-            devices::enrol(&storage, hash, id, String::new(), at(1)).await.unwrap();
+            let (name, token) = (String::new(), RefreshToken::random());
+            let newcomer = Newcomer { id, name, token, token_expires_at: at(100) };
+            devices::enrol(&storage, hash, newcomer, at(1)).await.unwrap();
         }
         Identities::new(storage, capacity)
     }
@@ -204,8 +233,15 @@ mod tests {
     async fn a_token_must_say_what_the_database_says() {
         let dir = tempfile::tempdir().unwrap();
         let identities = with_devices(dir.path(), &[1], 10).await;
-        let refused = identities.check(&bearer(1, Role::Coordinator), at(5)).await.unwrap_err();
+        let elsewhere = Bearer::Device {
+            device: DeviceId::from_random([1; 8]),
+            event: EventId::from_random([2; 16]),
+            role: Role::Staff,
+        };
+        let refused = identities.check(&Checked { bearer: elsewhere, expires_at: at(100) }, at(5)).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::TokenInvalid);
+        let refused = identities.check(&bearer(1, Role::Coordinator), at(5)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::RoleChanged);
         let refused = identities.check(&bearer(9, Role::Staff), at(5)).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::DeviceUnknown);
         assert!(
@@ -214,6 +250,23 @@ mod tests {
                 .await
                 .unwrap()
                 .is_none()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_changed_role_counts_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let identities = with_devices(dir.path(), &[1], 10).await;
+        let one = identities.check(&bearer(1, Role::Staff), at(5)).await.unwrap().unwrap();
+        assert!(identities.set_role(one.event, one.id, Role::Finance, (Actor::Operator, at(5))).await.unwrap());
+        let refused = identities.check(&bearer(1, Role::Staff), at(6)).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::RoleChanged);
+        assert!(identities.check(&bearer(1, Role::Finance), at(6)).await.is_ok());
+        assert!(
+            !identities
+                .set_role(one.event, DeviceId::from_random([9; 8]), Role::Staff, (Actor::Operator, at(5)))
+                .await
+                .unwrap()
         );
     }
 

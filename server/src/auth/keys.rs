@@ -1,4 +1,4 @@
-//! The server's signing key.
+//! One signing key and its file. Which keys there are and what each is for is said in [`ring`](super::ring).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 /// The folder of the keys in the data directory.
 pub const FOLDER: &str = "keys";
 
-/// The file of the signing key in that folder: PKCS #8 (RFC 8410) as PEM, mode 0600.
+/// The file of the first signing key in that folder: PKCS #8 (RFC 8410) as PEM, mode 0600.
 pub const FILE: &str = "signing.pem";
 
 /// Why the signing key cannot be used.
@@ -30,7 +30,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// The file is no Ed25519 key.
-    #[error("{} is not an Ed25519 key: restore it from a backup, or remove it and enrol all devices again", path.display())]
+    #[error("{} is not a signing key: restore it from a backup, or remove it and enrol all devices again", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -71,29 +71,33 @@ impl ServerKey {
     /// If the file cannot be read or made, is no key, or can be read by other users.
     pub fn load_or_create(data: &Path) -> Result<Self, KeyError> {
         let path = data.join(FOLDER).join(FILE);
-        match Self::load(data) {
+        match Self::load(&path) {
             Err(KeyError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             loaded => return loaded,
         }
-        let seed: [u8; 32] = rand::rng().random();
-        create(&path, &SigningKey::from_bytes(&seed))?;
+        create(&path, &Self::random())?;
         // What is on the disk counts: another process may have been faster.
-        Self::load(data)
+        Self::load(&path)
     }
 
-    /// The key of a data directory.
+    /// A new key, which is on no disk yet.
+    #[must_use]
+    pub fn random() -> Self {
+        Self::from_seed(&rand::rng().random())
+    }
+
+    /// The key in this file.
     ///
     /// # Errors
     /// If the file is not there, cannot be read, is no key, or can be read by other users.
-    pub fn load(data: &Path) -> Result<Self, KeyError> {
-        let path = data.join(FOLDER).join(FILE);
-        let failed = |source| KeyError::File { path: path.clone(), source };
-        let mode = fs::metadata(&path).map_err(failed)?.permissions().mode();
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File { path: path.to_owned(), source };
+        let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
         if mode & 0o077 != 0 {
-            return Err(KeyError::Exposed { path });
+            return Err(KeyError::Exposed { path: path.to_owned() });
         }
-        let pem = fs::read_to_string(&path).map_err(failed)?;
-        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyError::Malformed { path })?;
+        let pem = fs::read_to_string(path).map_err(failed)?;
+        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyError::Malformed { path: path.to_owned() })?;
         Ok(Self::from_seed(key.as_bytes()))
     }
 
@@ -109,30 +113,44 @@ impl ServerKey {
     }
 
     /// The 32 bytes of the public key.
-    pub(super) fn public(&self) -> [u8; 32] {
+    #[must_use]
+    pub fn public(&self) -> [u8; 32] {
         self.signing.verifying_key().to_bytes()
     }
 }
 
 /// Writes the key where none is: whole or not at all, and never over another.
-fn create(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
+pub(super) fn create(path: &Path, key: &ServerKey) -> Result<(), KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let pem = key.signing.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed { path: path.to_owned() })?;
+    write_private(path, pem.as_bytes(), |draft, path| match fs::hard_link(draft, path) {
+        // A link is refused where a file is, unlike a rename.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(draft),
+        Err(error) => Err(error),
+        Ok(()) => fs::remove_file(draft),
+    })
+    .map_err(failed)
+}
+
+/// Writes a file that only its owner can read, whole or not at all: a draft first, which `place` then puts where it belongs.
+pub(super) fn write_private(
+    path: &Path,
+    bytes: &[u8],
+    place: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed { path: path.to_owned() })?;
-    fs::create_dir_all(folder).map_err(failed)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
-    let draft = folder.join(format!("{FILE}.{:08x}.tmp", rand::rng().random::<u32>()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
-    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
-    // A link is refused where a file is, unlike a rename.
-    let linked = written.and_then(|()| fs::hard_link(&draft, path));
-    let removed = fs::remove_file(&draft);
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => other.map_err(failed)?,
+    fs::create_dir_all(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!("{name}.{:08x}.tmp", rand::rng().random::<u32>()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| place(&draft, path));
+    if written.is_err() {
+        // The draft holds a secret and is of no use.
+        drop(fs::remove_file(&draft));
     }
-    removed.map_err(failed)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    written?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -167,9 +185,9 @@ mod tests {
     #[test]
     fn an_exposed_a_broken_and_a_missing_key_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(ServerKey::load(dir.path()), Err(KeyError::File { .. })));
-        ServerKey::load_or_create(dir.path()).unwrap();
         let path = dir.path().join(FOLDER).join(FILE);
+        assert!(matches!(ServerKey::load(&path), Err(KeyError::File { .. })));
+        ServerKey::load_or_create(dir.path()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(ServerKey::load_or_create(dir.path()), Err(KeyError::Exposed { .. })));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -25,6 +25,8 @@ pub enum Action {
     ManageDevices,
     /// Look at refused changes, accept or discard them.
     SettleQuarantine,
+    /// List, invite and remove accounts.
+    ManageAccounts,
     /// Read how many are in and how many rooms are ready.
     ReadCounts,
 }
@@ -33,14 +35,14 @@ pub enum Action {
 #[must_use]
 pub const fn allows(role: RoleKind, action: Action) -> bool {
     use Action::{
-        BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageDevices, ReadCounts, SeeEvent,
-        SettleQuarantine,
+        BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts, ManageDevices,
+        ReadCounts, SeeEvent, SettleQuarantine,
     };
     let [coordinator, finance, staff, presenter] = match action {
         CreateEvent | BackUp => [false, false, false, false],
         SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
         ReadCounts => [true, true, true, false],
-        Import | ExportPeople | ManageDevices | SettleQuarantine => [true, false, false, false],
+        Import | ExportPeople | ManageAccounts | ManageDevices | SettleQuarantine => [true, false, false, false],
     };
     match role {
         RoleKind::Coordinator => coordinator,

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many addresses are remembered. More than this within a window only make room for each other.
@@ -75,8 +76,38 @@ impl Throttle {
     }
 }
 
+/// A name whose wrong attempts are counted, as a hash: no list of names grows in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameKey(IpAddr);
+
+impl Throttle {
+    /// The key of a name. It has the form of a subscriber's address, which is 64 bits.
+    #[must_use]
+    pub fn name_key(name: &str) -> NameKey {
+        let mut octets = [0; 16];
+        let hash = Sha256::digest(name.as_bytes());
+        for (octet, byte) in octets.iter_mut().zip(hash.iter().take(8)) {
+            *octet = *byte;
+        }
+        NameKey(Ipv6Addr::from(octets).into())
+    }
+
+    /// As [`check`](Self::check), for a name.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_key(&self, NameKey(key): NameKey, now: Instant) -> Result<(), Duration> {
+        self.check(key, now)
+    }
+
+    /// As [`was_wrong`](Self::was_wrong), for a name.
+    pub fn key_was_wrong(&self, NameKey(key): NameKey, now: Instant) {
+        self.was_wrong(key, now);
+    }
+}
+
 /// What counts as one address: of IPv6 the /64, which is what one subscriber gets.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

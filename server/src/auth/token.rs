@@ -1,6 +1,7 @@
 //! Tokens: JSON web tokens (RFC 7519), signed with EdDSA (RFC 8037) and nothing else.
 
 use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +13,9 @@ use muster_model::time::Timestamp;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::eddsa;
 use super::keys::ServerKey;
+use super::ring::KeyRing;
 use crate::error::{ApiError, ErrorCode};
 
 /// Whom the tokens are for (`aud`).
@@ -79,40 +82,85 @@ pub enum MintError {
 
 /// Makes and checks tokens.
 pub struct Tokens {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+    keys: RwLock<Arc<Keys>>,
+}
+
+/// The keys as jsonwebtoken wants them.
+struct Keys {
+    signing: EncodingKey,
+    signing_id: String,
+    verifying: Vec<Verifying>,
     validation: Validation,
     issuer: String,
-    key_id: String,
+}
+
+struct Verifying {
+    id: String,
+    key: DecodingKey,
+    /// No token that it signed runs longer: whoever has a key that was replaced can make none that is good.
+    until: Option<Timestamp>,
+}
+
+impl Keys {
+    fn new(ring: &KeyRing) -> Result<Self, MintError> {
+        eddsa::install();
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[ring.issuer()]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY_S;
+        let private = ring.newest().to_pkcs8().ok_or(MintError::Key)?;
+        let verifying = ring.keys().map(|one| Verifying {
+            id: one.key.id().to_owned(),
+            key: DecodingKey::from_ed_der(&one.key.public()),
+            until: one.verifies_until,
+        });
+        Ok(Self {
+            signing: EncodingKey::from_ed_der(&private),
+            signing_id: ring.newest().id().to_owned(),
+            verifying: verifying.collect(),
+            validation,
+            issuer: ring.issuer().to_owned(),
+        })
+    }
 }
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tokens({})", self.issuer)
+        write!(f, "Tokens({})", self.keys().issuer)
     }
 }
 
 impl Tokens {
-    /// Tokens of the server that has this key.
+    /// Tokens of a server with one key.
     ///
     /// # Errors
     /// If the key cannot be written as jsonwebtoken wants it.
-    pub fn new(key: &ServerKey) -> Result<Self, MintError> {
-        let issuer = format!("muster:{}", key.id());
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_issuer(&[&issuer]);
-        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
-        validation.validate_nbf = true;
-        validation.leeway = LEEWAY_S;
-        let private = key.to_pkcs8().ok_or(MintError::Key)?;
-        Ok(Self {
-            encoding: EncodingKey::from_ed_der(&private),
-            decoding: DecodingKey::from_ed_der(&key.public()),
-            validation,
-            issuer,
-            key_id: key.id().to_owned(),
-        })
+    pub fn new(key: ServerKey) -> Result<Self, MintError> {
+        Self::of(&KeyRing::of(key))
+    }
+
+    /// Tokens of the server that has these keys.
+    ///
+    /// # Errors
+    /// If a key cannot be written as jsonwebtoken wants it.
+    pub fn of(ring: &KeyRing) -> Result<Self, MintError> {
+        Ok(Self { keys: RwLock::new(Arc::new(Keys::new(ring)?)) })
+    }
+
+    /// Uses other keys from now on.
+    ///
+    /// # Errors
+    /// If a key cannot be written as jsonwebtoken wants it; then those before stay.
+    pub fn replace(&self, ring: &KeyRing) -> Result<(), MintError> {
+        let keys = Arc::new(Keys::new(ring)?);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes a token that is good from `now` for `lifetime_s` seconds.
@@ -120,13 +168,14 @@ impl Tokens {
     /// # Errors
     /// If the signature fails.
     pub fn mint(&self, bearer: &Bearer, now: Timestamp, lifetime_s: i64) -> Result<String, MintError> {
+        let keys = self.keys();
         let iat = now.ms().div_euclid(1000);
         let (sub, event, role) = match bearer {
             Bearer::Operator => (OPERATOR.to_owned(), None, OPERATOR.to_owned()),
             Bearer::Device { device, event, role } => (device.to_string(), Some(event.to_string()), role.to_string()),
         };
         let claims = Claims {
-            iss: self.issuer.clone(),
+            iss: keys.issuer.clone(),
             aud: AUDIENCE.to_owned(),
             sub,
             event,
@@ -136,8 +185,8 @@ impl Tokens {
             exp: iat.saturating_add(lifetime_s),
             jti: URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 16]>()),
         };
-        let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::EdDSA) };
-        Ok(jsonwebtoken::encode(&header, &claims, &self.encoding)?)
+        let header = Header { kid: Some(keys.signing_id.clone()), ..Header::new(Algorithm::EdDSA) };
+        Ok(jsonwebtoken::encode(&header, &claims, &keys.signing)?)
     }
 
     /// Checks a token: signature, algorithm, key, issuer, audience, times, and that it says whom it is about.
@@ -145,21 +194,27 @@ impl Tokens {
     /// # Errors
     /// `token_invalid`, `token_expired` or `token_not_yet_valid`.
     pub fn check(&self, token: &str) -> Result<Checked, ApiError> {
+        let invalid = || ApiError::from(ErrorCode::TokenInvalid);
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(ErrorCode::TokenInvalid.into());
+            return Err(invalid());
         }
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|error| {
+        let keys = self.keys();
+        // What the header says is believed only so far as to choose the key that has to have signed it.
+        let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
+        let named = keys.verifying.iter().find(|key| header.kid.as_deref() == Some(&key.id)).ok_or_else(invalid)?;
+        let data = jsonwebtoken::decode::<Claims>(token, &named.key, &keys.validation).map_err(|error| {
             ApiError::from(match error.kind() {
                 ErrorKind::ExpiredSignature => ErrorCode::TokenExpired,
                 ErrorKind::ImmatureSignature => ErrorCode::TokenNotYetValid,
                 _ => ErrorCode::TokenInvalid,
             })
         })?;
-        if data.header.kid.as_deref() != Some(&self.key_id) {
-            return Err(ErrorCode::TokenInvalid.into());
+        let expires_at = Timestamp::from_ms(data.claims.exp.saturating_mul(1000));
+        if named.until.is_some_and(|until| expires_at > until) {
+            return Err(invalid());
         }
-        let bearer = bearer(&data.claims).ok_or(ErrorCode::TokenInvalid)?;
-        Ok(Checked { bearer, expires_at: Timestamp::from_ms(data.claims.exp.saturating_mul(1000)) })
+        let bearer = bearer(&data.claims).ok_or_else(invalid)?;
+        Ok(Checked { bearer, expires_at })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use muster_model::id::{DeviceId, EventId, PresenterId};
+use muster_model::id::{CheckpointId, DeviceId, EventId, PresenterId};
 use serde_json::{Value, json};
 
 use super::CliError;
@@ -68,7 +68,7 @@ pub(super) enum EventCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeviceCommand {
-    /// Make a one-time code with which a device enrols
+    /// Make a code with which a device enrols, or a whole crew
     Add {
         /// The event's id
         event: EventId,
@@ -81,9 +81,58 @@ pub(super) enum DeviceCommand {
         /// Whose device it is, for the role presenter
         #[arg(long)]
         presenter: Option<PresenterId>,
-        /// For how many minutes the code is good; a week at most
-        #[arg(long, default_value_t = 15)]
-        expires_min: u32,
+        /// A checkpoint that it may serve, by its id; again for more [default: all]
+        #[arg(long = "checkpoint", value_name = "CHECKPOINT")]
+        checkpoints: Vec<CheckpointId>,
+        /// How many devices the code enrols
+        #[arg(long, default_value_t = 1)]
+        devices: u32,
+        /// Let each device wait until `muster device approve` lets it in
+        #[arg(long)]
+        approve: bool,
+        /// For how many minutes the code is good; a week at most [default: 15, or as configured]
+        #[arg(long)]
+        expires_min: Option<u32>,
+    },
+    /// Let devices in that wait
+    Approve {
+        /// The event's id
+        event: EventId,
+        /// The devices' ids
+        #[arg(required_unless_present = "all")]
+        devices: Vec<DeviceId>,
+        /// All that wait
+        #[arg(long, conflicts_with = "devices")]
+        all: bool,
+    },
+    /// Give a device another role, at once
+    Role {
+        /// The event's id
+        event: EventId,
+        /// The device's id
+        device: DeviceId,
+        /// coordinator, finance, staff or presenter
+        #[arg(long)]
+        role: String,
+        /// Whose device it is, for the role presenter
+        #[arg(long)]
+        presenter: Option<PresenterId>,
+    },
+    /// List what somebody should look at: devices of which there are two
+    Alerts {
+        /// The event's id
+        event: EventId,
+    },
+    /// Show or set for how long devices work without contact
+    Lease {
+        /// The event's id
+        event: EventId,
+        /// The role to set it for
+        #[arg(long, requires = "hours")]
+        role: Option<String>,
+        /// For how many hours; 0 for no end
+        #[arg(long, requires = "role")]
+        hours: Option<u32>,
     },
     /// List the devices of an event
     List {
@@ -149,10 +198,37 @@ pub(super) async fn device(
 
 async fn run_device(api: &Transport, command: DeviceCommand, json: bool, output: Output<'_>) -> Result<(), CliError> {
     match command {
-        DeviceCommand::Add { event, role, name, presenter, expires_min } => {
-            let body = json!({"role": role, "name": name, "presenter": presenter, "expires_min": expires_min});
+        DeviceCommand::Add { event, role, name, presenter, checkpoints, devices, approve, expires_min } => {
+            let body = json!({
+                "role": role, "name": name, "presenter": presenter, "checkpoints": checkpoints, "devices": devices,
+                "approve": approve, "expires_min": expires_min
+            });
             let code = api.json(Call::post(format!("/api/v1/events/{event}/devices"), &body)).await?;
             print(&code, json, output, people::code)
+        }
+        DeviceCommand::Approve { event, devices, all } => {
+            let approved = approve(api, event, devices, all).await?;
+            print(&json!({"approved": approved}), json, output, people::approved)
+        }
+        DeviceCommand::Role { event, device, role, presenter } => {
+            let path = format!("/api/v1/events/{event}/devices/{device}/role");
+            api.send(Call::put(path, &json!({"role": role, "presenter": presenter}))).await?;
+            print(&json!({"device_id": device, "role": role}), json, output, people::role)
+        }
+        DeviceCommand::Alerts { event } => {
+            let alerts = api.json(Call::get(format!("/api/v1/events/{event}/device-alerts"))).await?;
+            print(&alerts, json, output, people::alerts)
+        }
+        DeviceCommand::Lease { event, role, hours } => {
+            let path = format!("/api/v1/events/{event}/leases");
+            let leases = match (role, hours) {
+                (Some(role), Some(hours)) => {
+                    let ms = i64::from(hours).saturating_mul(60 * 60 * 1_000);
+                    api.json(Call::put(path, &json!({"lease_ms": {role: ms}}))).await?
+                }
+                _ => api.json(Call::get(path)).await?,
+            };
+            print(&leases, json, output, people::leases)
         }
         DeviceCommand::List { event } => {
             let devices = api.json(Call::get(format!("/api/v1/events/{event}/devices"))).await?;
@@ -163,6 +239,42 @@ async fn run_device(api: &Transport, command: DeviceCommand, json: bool, output:
             print(&json!({"device_id": device, "revoked": true}), json, output, people::revoked)
         }
     }
+}
+
+/// Lets devices in, all that wait or those named; gives their ids.
+async fn approve(api: &Transport, event: EventId, named: Vec<DeviceId>, all: bool) -> Result<Vec<String>, CliError> {
+    let mut ids: Vec<String> = named.iter().map(ToString::to_string).collect();
+    if all {
+        let devices = api.json(Call::get(format!("/api/v1/events/{event}/devices"))).await?;
+        let waits = |device: &&Value| {
+            device.get("pending") == Some(&Value::Bool(true)) && device.get("revoked_at_ms") == Some(&Value::Null)
+        };
+        let waiting = output::list(&devices, "devices")?.iter().filter(waits);
+        ids = waiting.map(|device| output::text(device, "device_id")).collect();
+    }
+    for id in &ids {
+        api.send(Call::post(format!("/api/v1/events/{event}/devices/{id}/approve"), &Value::Null)).await?;
+    }
+    Ok(ids)
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a new signing key, which signs from now on
+    Rotate,
+    /// List the signing keys
+    List,
+}
+
+pub(super) async fn key(command: KeyCommand, config: Config, json: bool, output: Output<'_>) -> Result<(), CliError> {
+    let api = Transport::open(config).await?;
+    let call = match command {
+        KeyCommand::Rotate => Call::post("/api/v1/keys", &Value::Null),
+        KeyCommand::List => Call::get("/api/v1/keys"),
+    };
+    let keys = api.json(call).await;
+    api.close().await;
+    print(&keys?, json, output, people::keys)
 }
 
 pub(super) async fn backup(target: &Path, config: Config, json: bool, output: Output<'_>) -> Result<(), CliError> {

@@ -1,6 +1,6 @@
 //! Answers of the API in words for people.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -74,13 +74,80 @@ pub(super) fn counts(counts: &Value, output: Output<'_>) -> Result<(), CliError>
 pub(super) fn code(code: &Value, output: Output<'_>) -> Result<(), CliError> {
     writeln!(output, "Code:  {}", text(code, "code"))?;
     writeln!(output, "Link:  {}", text(code, "link"))?;
-    Ok(writeln!(output, "Good once, until {}.", time(code, "expires_at_ms"))?)
+    let approval = if code.get("approve") == Some(&Value::Bool(true)) { ", each let in by you" } else { "" };
+    let often = match text(code, "devices").as_str() {
+        "1" => format!("once{approval}"),
+        devices => format!("for {devices} devices{approval}"),
+    };
+    writeln!(output, "Good {often}, until {}.", time(code, "expires_at_ms"))?;
+    qr(&text(code, "link"), output)
+}
+
+/// A link as a QR code of block characters.
+pub(super) fn qr(link: &str, output: Output<'_>) -> Result<(), CliError> {
+    use qrcode::render::unicode::Dense1x2;
+    // A link too long for the largest code is still shown as text.
+    let Ok(code) = qrcode::QrCode::with_error_correction_level(link, qrcode::EcLevel::L) else { return Ok(()) };
+    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build();
+    // Black on white whatever the terminal's colours: not every camera reads a code that is inverted.
+    let (on, off) = if std::io::stdout().is_terminal() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
+    writeln!(output)?;
+    drawn.lines().try_for_each(|line| Ok(writeln!(output, "{on}{line}{off}")?))
+}
+
+pub(super) fn approved(approved: &Value, output: Output<'_>) -> Result<(), CliError> {
+    let ids = list(approved, "approved")?;
+    if ids.is_empty() {
+        return Ok(writeln!(output, "No device waits.")?);
+    }
+    for id in ids {
+        writeln!(output, "Let in device {}.", id.as_str().unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+pub(super) fn role(device: &Value, output: Output<'_>) -> Result<(), CliError> {
+    Ok(writeln!(output, "Device {} has the role {} now.", text(device, "device_id"), text(device, "role"))?)
+}
+
+pub(super) fn alerts(alerts: &Value, output: Output<'_>) -> Result<(), CliError> {
+    let mut rows = headings(["WHEN", "DEVICE", "WHAT", "NAME"]);
+    rows.extend(list(alerts, "alerts")?.iter().map(|alert| {
+        vec![time(alert, "raised_at_ms"), text(alert, "device_id"), text(alert, "code"), text(alert, "name")]
+    }));
+    table(&rows, output)
+}
+
+pub(super) fn leases(leases: &Value, output: Output<'_>) -> Result<(), CliError> {
+    let mut rows = headings(["ROLE", "HOURS WITHOUT CONTACT"]);
+    for (role, ms) in leases.get("lease_ms").and_then(Value::as_object).ok_or(CliError::Answer)? {
+        let hours = match ms.as_i64().unwrap_or_default() / (60 * 60 * 1_000) {
+            0 => "no end".to_owned(),
+            hours => hours.to_string(),
+        };
+        rows.push(vec![role.clone(), hours]);
+    }
+    table(&rows, output)
+}
+
+pub(super) fn keys(keys: &Value, output: Output<'_>) -> Result<(), CliError> {
+    let mut rows = headings(["KEY", "MADE", "VERIFIES UNTIL", ""]);
+    rows.extend(list(keys, "keys")?.iter().map(|key| {
+        let signs = if key.get("signs") == Some(&Value::Bool(true)) { "signs" } else { "" };
+        vec![text(key, "key_id"), time(key, "created_at_ms"), time(key, "verifies_until_ms"), signs.to_owned()]
+    }));
+    table(&rows, output)
 }
 
 pub(super) fn devices(devices: &Value, output: Output<'_>) -> Result<(), CliError> {
     let mut rows = headings(["DEVICE", "ROLE", "ENROLLED", "LAST SEEN", "REVOKED", "NAME"]);
     rows.extend(list(devices, "devices")?.iter().map(|device| {
-        let times = ["enrolled_at_ms", "last_seen_at_ms", "revoked_at_ms"].map(|field| time(device, field));
+        let mut times = ["enrolled_at_ms", "last_seen_at_ms", "revoked_at_ms"].map(|field| time(device, field));
+        if device.get("pending") == Some(&Value::Bool(true))
+            && let [_, seen, _] = &mut times
+        {
+            *seen = "waits to be let in".to_owned();
+        }
         let ids = [text(device, "device_id"), text(device, "role")];
         ids.into_iter().chain(times).chain([text(device, "name")]).collect()
     }));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::CliError;
-use crate::auth::keys::ServerKey;
+use crate::auth::ring::KeyRing;
 use crate::auth::token::{Bearer, Tokens};
 use crate::clock;
 use crate::config::Config;
@@ -17,11 +17,12 @@ use crate::data_dir::{DataDir, DataDirError, RunningServer};
 use crate::error::ErrorBody;
 use crate::router::router;
 use crate::run::{self, Opened, RunError};
+use crate::serve::Audience;
 
 /// The way to the API.
 pub(super) struct Transport {
     way: Way,
-    key: ServerKey,
+    tokens: Tokens,
     token_lifetime_s: i64,
 }
 
@@ -48,6 +49,10 @@ impl Call {
         Self { method: Method::DELETE, ..Self::get(path) }
     }
 
+    pub(super) fn put(path: impl Into<String>, body: &Value) -> Self {
+        Self { method: Method::PUT, ..Self::post(path, body) }
+    }
+
     pub(super) fn post(path: impl Into<String>, body: &Value) -> Self {
         let media_type = Some("application/json");
         Self { method: Method::POST, media_type, body: body.to_string().into(), ..Self::get(path) }
@@ -64,7 +69,7 @@ impl Transport {
     pub(super) async fn open(config: Config) -> Result<Self, CliError> {
         let (data, lifetime_s) = (config.data.dir.clone(), i64::from(config.auth.operator_token_s));
         let way = match run::open(config, None).await {
-            Ok(opened) => Way::InProcess { routes: router(&opened.app), opened },
+            Ok(opened) => Way::InProcess { routes: router(&opened.app, Audience::Admin), opened },
             Err(RunError::DataDir(DataDirError::Held { path })) => {
                 let server = DataDir::running(&path).ok_or(CliError::Busy { path })?;
                 // The address is of this machine: no proxy should be asked for it.
@@ -73,12 +78,12 @@ impl Transport {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { way, key: ServerKey::load(&data)?, token_lifetime_s: lifetime_s })
+        Ok(Self { way, tokens: Tokens::of(&KeyRing::load(&data)?)?, token_lifetime_s: lifetime_s })
     }
 
     /// Sends a request and gives what was answered.
     pub(super) async fn send(&self, call: Call) -> Result<Bytes, CliError> {
-        let token = Tokens::new(&self.key)?.mint(&Bearer::Operator, clock::now(), self.token_lifetime_s)?;
+        let token = self.tokens.mint(&Bearer::Operator, clock::now(), self.token_lifetime_s)?;
         let bearer = format!("Bearer {token}");
         let (succeeded, answer) = match &self.way {
             Way::Loopback { http, server } => loopback(http, server, call, bearer).await?,
@@ -112,7 +117,7 @@ async fn loopback(
     bearer: String,
 ) -> Result<(bool, Bytes), CliError> {
     let unreachable = |error: reqwest::Error| CliError::Unreachable(error.without_url());
-    let url = format!("http://{}{}", server.address, call.path);
+    let url = format!("http://{}{}", server.admin, call.path);
     let mut request = http.request(call.method, url).header(AUTHORIZATION, bearer).body(call.body);
     if let Some(media_type) = call.media_type {
         request = request.header(CONTENT_TYPE, media_type);

@@ -50,7 +50,7 @@ concern! {
 }
 
 impl HubOptions {
-    /// As the hub takes them.
+    /// As the hub takes them; what one device may take is set elsewhere.
     #[must_use]
     pub fn to_hub_config(&self) -> HubConfig {
         let Self {
@@ -92,6 +92,7 @@ impl HubOptions {
             sync_states_per_device,
             ephemeral_bytes,
             retry_after_ms,
+            ..HubConfig::default()
         }
     }
 }
@@ -142,6 +143,7 @@ impl SyncOptions {
             min_bytes_per_s,
             handshake_timeout_ms,
             close_timeout_ms,
+            renewal: None,
         }
     }
 }

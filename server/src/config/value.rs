@@ -3,6 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::headers::Origins;
+use crate::proxies::Proxies;
+
 /// A type that an option can have.
 pub trait OptionValue: Sized {
     /// What stands in for a default that cannot be read.
@@ -42,6 +45,8 @@ parsed!(u64, "a whole number from 0", 0);
 parsed!(usize, "a whole number from 0", 0);
 parsed!(String, "a text", String::new());
 parsed!(SocketAddr, "an IP address and a port, such as 127.0.0.1:8400 or [::1]:8400", (Ipv4Addr::LOCALHOST, 0).into());
+parsed!(Proxies, "addresses and networks, such as 10.0.0.0/8, ::1", Proxies::default());
+parsed!(Origins, "origins, such as https://app.example.org, without a path", Origins::default());
 
 impl OptionValue for PathBuf {
     fn fallback() -> Self {

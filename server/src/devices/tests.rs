@@ -22,7 +22,27 @@ fn id(seed: u8) -> DeviceId {
 }
 
 fn code(seed: u8, role: Role, name: &str) -> NewCode {
-    NewCode { hash: [seed; 32], event: EVENT.parse().unwrap(), role, name: name.into(), expires_at: at(100) }
+    NewCode {
+        hash: [seed; 32],
+        event: EVENT.parse().unwrap(),
+        role,
+        name: name.into(),
+        checkpoints: Vec::new(),
+        limit: 1,
+        approve: false,
+        expires_at: at(100),
+    }
+}
+
+async fn enrol(
+    storage: &Storage,
+    hash: [u8; 32],
+    id: DeviceId,
+    name: String,
+    now: Timestamp,
+) -> Result<Device, EnrolError> {
+    let newcomer = Newcomer { id, name, token: RefreshToken::random(), token_expires_at: at(1_000) };
+    super::enrol(storage, hash, newcomer, now).await
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::DeviceLimits;
+
 /// How the hub is set up. Every field has a default that suits one machine and some thousand phones.
 #[derive(Debug, Clone)]
 pub struct HubConfig {
@@ -46,6 +48,8 @@ pub struct HubConfig {
     pub ephemeral_bytes: usize,
     /// When a connection that was closed for want of room should come back, in milliseconds. Default 2,000.
     pub retry_after_ms: u64,
+    /// How much one device may take.
+    pub devices: DeviceLimits,
 }
 
 impl Default for HubConfig {
@@ -69,6 +73,7 @@ impl Default for HubConfig {
             sync_states_per_device: 2_048,
             ephemeral_bytes: 64 << 10,
             retry_after_ms: 2_000,
+            devices: DeviceLimits::default(),
         }
     }
 }

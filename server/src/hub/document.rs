@@ -5,6 +5,7 @@
 //! connections that use the document end with a hint to come back, and the next use loads what is stored.
 
 mod broken;
+mod charge;
 mod flush;
 mod intake;
 mod open;
@@ -235,11 +236,17 @@ impl Document {
             {
                 round.push(message);
             }
+            let begun = Instant::now();
             self.apply_together(&mut round);
+            self.charge_together(&round, begun.elapsed());
             let mut stop = false;
             for message in round.drain(..) {
                 stop |= matches!(message, Message::Stop);
+                let (work_for, begun) = (message.work_for(), Instant::now());
                 self.take(message).await?;
+                if let Some((link, _)) = work_for {
+                    self.charge(link, begun.elapsed());
+                }
             }
             self.flush().await?;
             last_flush = Some(Instant::now());

@@ -67,14 +67,28 @@ pub enum Ending {
         /// When to come back, in milliseconds.
         retry_after_ms: u64,
     },
+    /// The device has sent or cost more than its share: come back when it has paid.
+    RateLimited {
+        /// When to come back, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// The device has as many connections as it may.
+    TooManyConnections {
+        /// When to come back, in milliseconds.
+        retry_after_ms: u64,
+    },
     /// The same peer of the same device connected again.
     Replaced,
     /// Nothing came back to our pings, or a write took too long.
     Unresponsive,
     /// The token has ended: get a new one.
     TokenExpired,
+    /// The token that was brought to renew the connection will not do.
+    TokenInvalid,
     /// The device was revoked.
     Revoked,
+    /// The device has another role now: get a new token.
+    RoleChanged,
     /// The server is shutting down: come back.
     ShuttingDown,
 }
@@ -91,11 +105,34 @@ impl Ending {
             Self::Protocol { code, .. } => code.as_str(),
             Self::Left => "peer_left",
             Self::Overload { .. } => "overload",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooManyConnections { .. } => "too_many_connections",
             Self::Replaced => "replaced",
             Self::Unresponsive => "unresponsive",
             Self::TokenExpired => "token_expired",
+            Self::TokenInvalid => "token_invalid",
             Self::Revoked => "device_revoked",
+            Self::RoleChanged => "role_changed",
             Self::ShuttingDown => "shutting_down",
+        }
+    }
+
+    /// What the device is told in a notice before the connection is closed, where something changed for it.
+    #[must_use]
+    pub const fn news_for_the_device(&self) -> Option<&'static str> {
+        match self {
+            Self::TokenExpired => Some("the access token has ended: refresh it and come back"),
+            Self::TokenInvalid => Some("the access token is not good for this connection: refresh it and come back"),
+            Self::Revoked => Some("this device was revoked: hand over what is not sent, then forget the event"),
+            Self::RoleChanged => Some("the role of this device was changed: refresh its token and come back"),
+            Self::Protocol { .. }
+            | Self::Left
+            | Self::Overload { .. }
+            | Self::RateLimited { .. }
+            | Self::TooManyConnections { .. }
+            | Self::Replaced
+            | Self::Unresponsive
+            | Self::ShuttingDown => None,
         }
     }
 
@@ -107,7 +144,8 @@ impl Ending {
             Self::ShuttingDown => 1001,
             Self::Protocol { code: ProtocolCode::FrameText, .. } => 1003,
             Self::Protocol { code: ProtocolCode::FrameTooLarge, .. } => 1009,
-            Self::Protocol { .. } | Self::TokenExpired | Self::Revoked => 1008,
+            Self::Protocol { .. } | Self::TokenExpired | Self::TokenInvalid | Self::Revoked | Self::RoleChanged => 1008,
+            Self::RateLimited { .. } | Self::TooManyConnections { .. } => 1013,
             Self::Overload { .. } | Self::Replaced | Self::Unresponsive => 1013,
         }
     }
@@ -116,7 +154,11 @@ impl Ending {
     #[must_use]
     pub fn close_reason(&self) -> String {
         match self {
-            Self::Overload { retry_after_ms } => format!("{}; retry_after_ms={retry_after_ms}", self.code()),
+            Self::Overload { retry_after_ms }
+            | Self::RateLimited { retry_after_ms }
+            | Self::TooManyConnections { retry_after_ms } => {
+                format!("{}; retry_after_ms={retry_after_ms}", self.code())
+            }
             _ => self.code().to_owned(),
         }
     }

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::shared::Shared;
 use super::stats::Counters;
+use super::usage::Share;
 use super::{Ending, HubConfig, Principal};
 
 /// Inbound bytes are counted in units of this size.
@@ -84,6 +85,8 @@ pub(crate) struct Link {
     ending: watch::Sender<Option<Ending>>,
     counters: Arc<Counters>,
     outbound: OutboundBudget,
+    /// What its device takes.
+    pub(super) share: Share,
 }
 
 /// A frame to write, in two parts: the first may be shared with other connections.
@@ -133,7 +136,7 @@ impl Link {
         principal: Principal,
         peer: &PeerInfo,
         config: &HubConfig,
-        (counters, outbound): (Arc<Counters>, OutboundBudget),
+        (counters, outbound, share): (Arc<Counters>, OutboundBudget, Share),
     ) -> (Arc<Self>, Outbox) {
         let (queue, frames) = mpsc::channel(config.peer_queue.max(1));
         let link = Arc::new(Self {
@@ -152,6 +155,7 @@ impl Link {
             ending: watch::Sender::new(None),
             counters,
             outbound,
+            share,
         });
         let outbox = Outbox { frames, link: Arc::clone(&link) };
         (link, outbox)

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use muster_model::access::Access;
 use muster_model::document::{DocId, DocRef};
 use muster_model::id::DeviceId;
-use muster_model::time::Timestamp;
 use muster_protocol::guard::{DocumentSize, GuardError, GuardLimits, SyncSummary, check_sync_message};
 use muster_protocol::{DocumentId, Frame, PeerInfo, PeerMessage, ProtocolCode, StorageId};
 use tokio::sync::{mpsc, watch};
@@ -34,7 +34,6 @@ const MAX_SUBSCRIPTIONS: usize = 256;
 pub(crate) struct Session {
     shared: Arc<Shared>,
     link: Arc<Link>,
-    token_expires_at: Option<Timestamp>,
     catalog: Arc<Catalog>,
     growth: watch::Receiver<usize>,
     limits: GuardLimits,
@@ -70,7 +69,6 @@ impl Session {
         let session = Self {
             inbound: InboundBudget::new(shared.config.inbound_bytes_per_peer),
             shared: Arc::clone(shared),
-            token_expires_at: principal.token_expires_at,
             link,
             growth,
             catalog,
@@ -87,11 +85,6 @@ impl Session {
         &self.link
     }
 
-    /// When the peer's token ends.
-    pub(crate) const fn token_expires_at(&self) -> Option<Timestamp> {
-        self.token_expires_at
-    }
-
     /// Queues a frame for the peer.
     pub(crate) fn send(&self, frame: Vec<u8>) {
         self.link.send(frame);
@@ -101,6 +94,17 @@ impl Session {
     pub(crate) fn count_frame(&self, bytes: usize) {
         self.shared.counters.frames_in.add(1);
         self.shared.counters.bytes_in.add(bytes);
+        self.link.share.came(bytes);
+    }
+
+    /// Waits for as long as the device has taken more than its share.
+    pub(crate) async fn pace(&self) -> Result<(), Ending> {
+        let wait = self.link.share.wait().inspect_err(|_| self.shared.counters.sent_away.add(1))?;
+        if wait > Duration::ZERO {
+            self.shared.counters.slowed.add(1);
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
     }
 
     /// Waits until the event has more documents than before.
@@ -143,6 +147,8 @@ impl Session {
             PeerMessage::Established(_) => self.restart().await,
             // Devices know nothing of other storages that they did not hear from us.
             PeerMessage::RemoteHeads { .. } => Ok(()),
+            // The connection's own matter: whoever reads it has looked at it.
+            PeerMessage::Token { .. } => Ok(()),
             PeerMessage::Notice { code, .. } => {
                 tracing::info!(link = self.link.id, bytes = code.len(), "a peer sent a notice");
                 Ok(())

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use muster_model::access::Role;
 use muster_model::document::{DocId, DocKind, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
@@ -14,6 +15,7 @@ use super::catalog::Catalog;
 use super::link::{InboundBudget, Link, OutboundBudget, Outbox};
 use super::registry::{Lease, Registry};
 use super::stats::Counters;
+use super::usage::Usages;
 use super::{Ending, HubConfig, HubError, Principal, Surroundings};
 use crate::storage::DocumentStore;
 
@@ -28,6 +30,7 @@ pub(super) struct Shared {
     pub(super) registry: Registry,
     pub(super) inbound: InboundBudget,
     pub(super) outbound: OutboundBudget,
+    usages: Arc<Usages>,
     /// Our id on every connection.
     pub(super) peer_id: PeerId,
     /// What we store to, the same for ever.
@@ -40,6 +43,8 @@ pub(super) struct Shared {
     next_link: AtomicU64,
     links: Mutex<HashMap<LinkKey, Arc<Link>>>,
     revoked: Mutex<HashSet<DeviceId>>,
+    /// The roles of devices whose role changed since the hub began.
+    roles: Mutex<HashMap<DeviceId, Role>>,
     /// Events that the store is known to have; none is ever deleted.
     events: Mutex<HashSet<EventId>>,
     catalogs: Mutex<HashMap<EventId, Arc<Catalog>>>,
@@ -73,6 +78,7 @@ impl Shared {
             device: device.parse().map_err(|_| damaged)?,
             inbound: InboundBudget::new(config.inbound_bytes),
             outbound: OutboundBudget::new(config.outbound_bytes),
+            usages: Usages::new(&config.devices),
             store,
             config,
             surroundings,
@@ -83,6 +89,7 @@ impl Shared {
             next_link: AtomicU64::new(1),
             links: Mutex::default(),
             revoked: Mutex::default(),
+            roles: Mutex::default(),
             events: Mutex::default(),
             catalogs: Mutex::default(),
             suspects: Mutex::default(),
@@ -153,14 +160,19 @@ impl Shared {
         if self.is_stopping() {
             return Err(Ending::ShuttingDown);
         }
+        let share = self.usages.enter(&principal).inspect_err(|_| self.counters.sent_away.add(1))?;
         let id = self.next_link.fetch_add(1, Ordering::Relaxed);
         let (link, outbox) =
-            Link::new(id, principal, peer, &self.config, (Arc::clone(&self.counters), self.outbound.clone()));
+            Link::new(id, principal, peer, &self.config, (Arc::clone(&self.counters), self.outbound.clone(), share));
         let before = lock(&self.links).insert(key(&link), Arc::clone(&link));
-        // Revoking looks at the links after it noted the device, so one of the two sees the other.
+        // Revoking, and changing a role, look at the links after they noted the device, so one of the two sees the other.
         if lock(&self.revoked).contains(&principal.device) {
             self.leave(&link);
             return Err(Ending::Revoked);
+        }
+        if lock(&self.roles).get(&principal.device).is_some_and(|role| *role != principal.role) {
+            self.leave(&link);
+            return Err(Ending::RoleChanged);
         }
         if let Some(before) = before {
             before.end(Ending::Replaced);
@@ -180,6 +192,14 @@ impl Shared {
         lock(&self.revoked).insert(device);
         for link in lock(&self.links).values().filter(|link| link.principal.device == device) {
             link.end(Ending::Revoked);
+        }
+    }
+
+    pub(super) fn set_role(&self, device: DeviceId, role: Role) {
+        lock(&self.roles).insert(device, role);
+        let differs = |link: &&Arc<Link>| link.principal.device == device && link.principal.role != role;
+        for link in lock(&self.links).values().filter(differs) {
+            link.end(Ending::RoleChanged);
         }
     }
 

@@ -35,6 +35,10 @@ pub struct HubStats {
     pub guarded: u64,
     /// Connections closed because their queue was full.
     pub queue_overflows: u64,
+    /// Messages that had to wait because their device takes more than its share.
+    pub slowed: u64,
+    /// Connections closed because their device takes more than its share, or has too many.
+    pub sent_away: u64,
     /// Documents that failed (a panic, a failed commit) and were dropped from memory.
     pub document_failures: u64,
     /// Commits of document changes.
@@ -85,6 +89,8 @@ pub(super) struct Counters {
     pub(super) refused: Counter,
     pub(super) guarded: Counter,
     pub(super) queue_overflows: Counter,
+    pub(super) slowed: Counter,
+    pub(super) sent_away: Counter,
     pub(super) document_failures: Counter,
     pub(super) commits: Counter,
     pub(super) commit_duration: Histogram,
@@ -107,6 +113,8 @@ impl Counters {
             refused: self.refused.get(),
             guarded: self.guarded.get(),
             queue_overflows: self.queue_overflows.get(),
+            slowed: self.slowed.get(),
+            sent_away: self.sent_away.get(),
             document_failures: self.document_failures.get(),
             commits: self.commits.get(),
             commit_duration: self.commit_duration.snapshot(),

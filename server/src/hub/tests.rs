@@ -7,6 +7,7 @@ mod failures;
 mod limits;
 mod matrix;
 mod measure;
+mod shares;
 mod sharing;
 mod stage;
 

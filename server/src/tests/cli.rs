@@ -77,7 +77,7 @@ async fn a_device_is_added_listed_and_revoked_by_commands() {
     let code = said.lines().next().unwrap().strip_prefix("Code:  ").unwrap();
     assert!(said.contains(&format!("http://{}/enrol#{code}", app.address)), "{said}");
     let enrolled = app.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await.json();
-    let (token, id) = (enrolled["token"].as_str().unwrap(), enrolled["device_id"].as_str().unwrap());
+    let (token, id) = (enrolled["access_token"].as_str().unwrap(), enrolled["device_id"].as_str().unwrap());
     let listed = muster(app.dir.path(), &["device", "list", &event]).await.unwrap();
     assert!(listed.contains(id) && listed.contains("Gate A"), "{listed}");
     muster(app.dir.path(), &["device", "revoke", &event, id]).await.unwrap();
@@ -144,4 +144,24 @@ async fn an_unknown_option_stops_every_command() {
     let other = tempfile::tempdir().unwrap();
     let error = muster(other.path(), &["--set", "http.prot=1", "event", "list"]).await.unwrap_err();
     assert_eq!(error.to_string(), "flag --set: there is no option http.prot: `muster config` lists all there are");
+}
+
+#[tokio::test]
+async fn the_first_coordinator_is_made_by_a_command() {
+    let app = TestApp::start().await;
+    let event = app.event().await.to_string();
+    let file = app.dir.path().join("password");
+    std::fs::write(&file, "correct horse battery\nnot this\n").unwrap();
+    let create = ["admin", "create", &event, "--name", "anna", "--password-file", file.to_str().unwrap()];
+    let said = muster(app.dir.path(), &create).await.unwrap();
+    assert!(said.contains("anna") && said.contains("coordinator"), "{said}");
+    let body = json!({"name": "anna", "password": "correct horse battery"});
+    assert_eq!(app.post("", "/api/v1/login", &body).await.json()["role"], "coordinator");
+    let said = muster(app.dir.path(), &["admin", "invite", &event, "--role", "finance"]).await.unwrap();
+    assert!(said.contains("/invite#"), "{said}");
+    let listed = muster_json(app.dir.path(), &["admin", "list", &event]).await;
+    let account = listed["accounts"][0]["account_id"].as_str().unwrap().to_owned();
+    muster(app.dir.path(), &["admin", "remove", &event, &account]).await.unwrap();
+    assert_eq!(app.post("", "/api/v1/login", &body).await.code(), "forbidden");
+    app.stop().await;
 }

@@ -25,8 +25,11 @@ async fn a_code_becomes_a_device_once() {
     assert_eq!(enrolled["event_name"], "Baltic Summit");
     assert_eq!((enrolled["role"].as_str(), enrolled["sync_url"].as_str()), (Some("staff"), Some("/sync")));
     assert!(!enrolled["server_id"].as_str().unwrap().is_empty());
-    let left_ms = enrolled["expires_at_ms"].as_i64().unwrap() - crate::clock::now().ms();
-    assert!((89 * 86_400_000..=90 * 86_400_000).contains(&left_ms));
+    let left_ms = |field: &str| enrolled[field].as_i64().unwrap() - crate::clock::now().ms();
+    assert!((890_000..=900_000).contains(&left_ms("access_expires_at_ms")));
+    assert_eq!(enrolled["access_expires_in_s"], 900);
+    assert!((89 * 86_400_000..=90 * 86_400_000).contains(&left_ms("refresh_expires_at_ms")));
+    assert_eq!((&enrolled["pending"], &enrolled["lease_ms"]), (&json!(false), &json!(7 * 86_400_000)));
 
     let again = app.post("", "/api/v1/devices/enrol", &enrol).await;
     assert_eq!((again.status, again.code().as_str()), (StatusCode::GONE, "enrolment_code_used"));
@@ -83,6 +86,10 @@ async fn what_a_code_is_asked_for_is_checked() {
         json!({"role": "staff", "presenter": "0000000000000000"}),
         json!({"role": "staff", "expires_min": 0}),
         json!({"role": "staff", "expires_min": 10_081}),
+        json!({"role": "staff", "devices": 0}),
+        json!({"role": "staff", "devices": 1_001}),
+        json!({"role": "staff", "checkpoints": ["x"]}),
+        json!({"role": "staff", "checkpoints": ["0000000000000000"]}),
         json!({"role": "staff", "name": "a\nb"}),
         json!({"role": "staff", "name": "n".repeat(101)}),
         json!({"role": "staff", "nme": "typo"}),

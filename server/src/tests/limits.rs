@@ -9,7 +9,7 @@ use super::test_app::{Answer, TestApp};
 
 /// Begins a request whose body never ends.
 async fn endless_import(app: &TestApp, event: muster_model::id::EventId) -> TcpStream {
-    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let mut stream = TcpStream::connect(app.admin).await.unwrap();
     let head = format!(
         "POST /api/v1/events/{event}/imports HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
          content-length: 1000\r\nexpect: 100-continue\r\n\r\n",

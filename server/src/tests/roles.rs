@@ -14,6 +14,15 @@ const TABLE: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/api/v1/events/{event}/devices", [200, 200, 403, 403]),
     ("POST", "/api/v1/events/{event}/devices", [422, 422, 403, 403]),
     ("DELETE", "/api/v1/events/{event}/devices/0000000000000000", [404, 404, 403, 403]),
+    ("POST", "/api/v1/events/{event}/devices/0000000000000000/approve", [404, 404, 403, 403]),
+    ("PUT", "/api/v1/events/{event}/devices/0000000000000000/role", [422, 422, 403, 403]),
+    ("GET", "/api/v1/events/{event}/device-alerts", [200, 200, 403, 403]),
+    ("GET", "/api/v1/events/{event}/leases", [200, 200, 403, 403]),
+    ("GET", "/api/v1/events/{event}/accounts", [200, 200, 403, 403]),
+    ("POST", "/api/v1/events/{event}/accounts", [422, 403, 403, 403]),
+    ("DELETE", "/api/v1/events/{event}/accounts/0000000000000000", [404, 404, 403, 403]),
+    ("POST", "/api/v1/events/{event}/invitations", [422, 422, 403, 403]),
+    ("GET", "/api/v1/keys", [200, 403, 403, 403]),
     ("IMPORT", "/api/v1/events/{event}/imports", [200, 200, 403, 403]),
     ("GET", "/api/v1/events/{event}/exports/schedule-xml", [200, 200, 200, 200]),
     ("GET", "/api/v1/events/{event}/exports/schedule-json", [200, 200, 200, 200]),
@@ -34,6 +43,7 @@ async fn every_role_may_do_what_the_table_says() {
     // Bodies that are refused past the door, so that nothing is made.
     let refused = |path: &str| match path {
         "/api/v1/events" => json!({"name": ""}),
+        path if path.ends_with("/accounts") => json!({"name": "", "password": "", "role": "nobody"}),
         "/api/v1/backups" => json!({"target": "relative"}),
         _ => json!({"role": "nobody"}),
     };
@@ -42,6 +52,7 @@ async fn every_role_may_do_what_the_table_says() {
         for (token, wanted) in tokens.iter().zip(wanted) {
             let answer = match *method {
                 "GET" => app.get(token, &path).await,
+                "PUT" => app.put(token, &path, &refused(&path)).await,
                 "DELETE" => app.delete(token, &path).await,
                 "IMPORT" => app.upload(token, &path, SCHEDULE).await,
                 _ => app.post(token, &path, &refused(&path)).await,

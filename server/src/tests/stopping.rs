@@ -9,8 +9,8 @@ use crate::run::{self, RunError};
 async fn two_servers_cannot_have_one_data_directory() {
     let app = TestApp::start().await;
     let config = config(app.dir.path());
-    let listener = run::listen(&config).await.unwrap();
-    let error = run::launch(config, listener, std::future::pending()).await.unwrap_err();
+    let listeners = run::listen(&config).await.unwrap();
+    let error = run::launch(config, listeners, std::future::pending()).await.unwrap_err();
     assert!(matches!(error, RunError::DataDir(DataDirError::Held { .. })), "{error}");
     assert!(error.to_string().contains("another muster holds"), "{error}");
     let dir = app.stop().await;
@@ -25,6 +25,10 @@ async fn two_servers_cannot_have_one_address() {
     config.http.listen = app.address;
     let error = run::listen(&config).await.unwrap_err();
     assert!(matches!(error, RunError::Listen { .. }), "{error}");
+    config.http.listen = "127.0.0.1:0".parse().unwrap();
+    config.http.admin_listen = app.admin;
+    let error = run::listen(&config).await.unwrap_err();
+    assert!(matches!(error, RunError::Listen { address, .. } if address == app.admin), "{error}");
     app.stop().await;
 }
 
@@ -40,11 +44,11 @@ async fn a_request_under_way_is_finished_before_the_server_stops() {
         app.operator(),
         body.len()
     );
-    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let mut stream = TcpStream::connect(app.admin).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut asked = [0; 25];
     stream.read_exact(&mut asked).await.unwrap();
-    let address = app.address;
+    let address = app.admin;
     let stopping = tokio::spawn(app.stop());
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut answer = String::new();

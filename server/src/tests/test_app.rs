@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use muster_model::id::EventId;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -9,14 +11,17 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::auth::keys::ServerKey;
+use crate::auth::ring::KeyRing;
 use crate::auth::token::{Bearer, Tokens};
 use crate::clock;
 use crate::config::Config;
 use crate::run::{self, RunError};
 
 pub(super) struct TestApp {
+    /// Where devices ask.
     pub(super) address: std::net::SocketAddr,
+    /// Where the operator asks.
+    pub(super) admin: std::net::SocketAddr,
     pub(super) dir: TempDir,
     http: reqwest::Client,
     stop: oneshot::Sender<()>,
@@ -62,7 +67,14 @@ impl Answer {
 /// A device that enrolled.
 pub(super) struct Enrolled {
     pub(super) token: String,
+    pub(super) refresh: String,
     pub(super) id: String,
+}
+
+/// Whether a token says that it is an operator's.
+fn is_operators(token: &str) -> bool {
+    let said = token.split('.').nth(1).and_then(|said| URL_SAFE_NO_PAD.decode(said).ok());
+    said.and_then(|said| serde_json::from_slice::<Value>(&said).ok()).is_some_and(|said| said["role"] == "operator")
 }
 
 pub(super) fn config(data: &Path) -> Config {
@@ -80,13 +92,14 @@ impl TestApp {
     pub(super) async fn start_with(dir: TempDir, set: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(dir.path());
         set(&mut config);
-        let listener = run::listen(&config).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listeners = run::listen(&config).await.unwrap();
+        let address = listeners.public.local_addr().unwrap();
+        let admin = listeners.admin.as_ref().map_or(address, |admin| admin.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };
-        let task = tokio::spawn(run::launch(config, listener, shutdown));
+        let task = tokio::spawn(run::launch(config, listeners, shutdown));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let app = Self { address, dir, http, stop, task };
+        let app = Self { address, admin, dir, http, stop, task };
         assert_eq!(app.get("", "/healthz").await.status, StatusCode::OK);
         app
     }
@@ -99,15 +112,31 @@ impl TestApp {
     }
 
     pub(super) fn tokens(&self) -> Tokens {
-        Tokens::new(&ServerKey::load(self.dir.path()).unwrap()).unwrap()
+        Tokens::of(&KeyRing::load(self.dir.path()).unwrap()).unwrap()
     }
 
     pub(super) fn operator(&self) -> String {
         self.tokens().mint(&Bearer::Operator, clock::now(), 60).unwrap()
     }
 
+    /// A request at the listener that it belongs to.
     pub(super) fn request(&self, method: Method, token: &str, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("http://{}{path}", self.address));
+        let administration =
+            ["/metrics", "/api/v1/backups", "/api/v1/audit", "/api/v1/keys"].iter().any(|one| path.starts_with(one));
+        let creation = method == Method::POST && path == "/api/v1/events";
+        let admin = administration || creation || is_operators(token);
+        let address = if admin { self.admin } else { self.address };
+        self.request_at(address, method, token, path)
+    }
+
+    pub(super) fn request_at(
+        &self,
+        address: std::net::SocketAddr,
+        method: Method,
+        token: &str,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("http://{address}{path}"));
         if token.is_empty() { request } else { request.bearer_auth(token) }
     }
 
@@ -150,7 +179,17 @@ impl TestApp {
         let code = self.code(event, request).await;
         let enrolled = self.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await.json();
         let text = |field: &str| enrolled[field].as_str().unwrap().to_owned();
-        Enrolled { token: text("token"), id: text("device_id") }
+        Enrolled { token: text("access_token"), refresh: text("refresh_token"), id: text("device_id") }
+    }
+
+    /// Exchanges a refresh token.
+    pub(super) async fn refresh(&self, token: &str, nonce: &str) -> Answer {
+        let body = json!({"refresh_token": token, "nonce": nonce});
+        self.post("", "/api/v1/devices/refresh", &body).await
+    }
+
+    pub(super) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PUT, token, path).json(body).send().await.unwrap()).await
     }
 
     pub(super) async fn staff(&self, event: EventId) -> Enrolled {

@@ -32,11 +32,11 @@ async fn only_good_tokens_of_known_devices_open_the_door() {
     assert_eq!(code(&app, &old).await, "token_expired");
     let early = app.tokens().mint(&good, clock::now().plus_minutes(10), 60).unwrap();
     assert_eq!(code(&app, &early).await, "token_not_yet_valid");
-    let foreign = Tokens::new(&ServerKey::from_seed(&[1; 32])).unwrap().mint(&good, clock::now(), 60).unwrap();
+    let foreign = Tokens::new(ServerKey::from_seed(&[1; 32])).unwrap().mint(&good, clock::now(), 60).unwrap();
     assert_eq!(code(&app, &foreign).await, "token_invalid");
     let mint = |bearer| app.tokens().mint(&bearer, clock::now(), 60).unwrap();
     let higher = mint(bearer(id, event, Role::Coordinator));
-    assert_eq!(code(&app, &higher).await, "token_invalid", "the database says another role");
+    assert_eq!(code(&app, &higher).await, "role_changed", "the database says another role");
     let elsewhere = mint(bearer(id, EventId::from_random([1; 16]), Role::Staff));
     assert_eq!(code(&app, &elsewhere).await, "token_invalid", "the database says another event");
     let unknown = mint(bearer(DeviceId::from_random([1; 8]), event, Role::Staff));
@@ -79,5 +79,45 @@ async fn a_token_in_the_query_opens_only_sync() {
     assert_eq!(app.get(&app.operator(), "/sync").await.code(), "forbidden");
     let answer = app.get("", &format!("/api/v1/events?access_token={}", staff.token)).await;
     assert_eq!(answer.code(), "token_missing");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_key_signs_and_what_the_old_one_signed_stays_good() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let staff = app.staff(event).await;
+    let before = app.operator();
+    let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    assert_eq!(app.post(&staff.token, "/api/v1/keys", &json!({})).await.code(), "forbidden");
+    let answer = app.post(&before, "/api/v1/keys", &json!({})).await;
+    assert_eq!(answer.status, 201);
+    let keys = answer.json();
+    let [old, new] = keys["keys"].as_array().unwrap().as_slice() else { panic!("{keys}") };
+    assert_eq!((&old["key_id"], &old["signs"], &new["signs"]), (&json!(kid(&before)), &json!(false), &json!(true)));
+    let left_ms = old["verifies_until_ms"].as_i64().unwrap() - clock::now().ms();
+    assert!((890_000..=900_000).contains(&left_ms), "its longest token runs for 15 minutes");
+
+    for token in [&before, &staff.token, &app.operator()] {
+        assert_eq!(app.get(token, "/api/v1/events").await.status, 200);
+    }
+    let fresh = app.refresh(&staff.refresh, "nonce-of-twenty-chars").await.json();
+    assert_eq!(json!(kid(fresh["access_token"].as_str().unwrap())), new["key_id"]);
+    let jwks = app.get("", "/.well-known/jwks.json").await.json();
+    let jwks = jwks["keys"].as_array().unwrap();
+    assert_eq!(jwks.iter().map(|key| &key["kid"]).collect::<Vec<_>>(), [&old["key_id"], &new["key_id"]]);
+    assert!(jwks.iter().all(|key| key["crv"] == "Ed25519" && key.get("d").is_none()));
+    // Whoever verifies with what is published finds the tokens good.
+    let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(jwks[1].clone()).unwrap();
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::EdDSA);
+    validation.set_audience(&["muster"]);
+    let key = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
+    let token = fresh["access_token"].as_str().unwrap();
+    let claims = jsonwebtoken::decode::<serde_json::Value>(token, &key, &validation).unwrap().claims;
+    assert_eq!(claims["sub"], staff.id.as_str());
+
+    let dir = app.stop().await;
+    let app = TestApp::start_with(dir, |_| {}).await;
+    assert_eq!(app.get(&staff.token, "/api/v1/events").await.status, 200, "after a restart too");
     app.stop().await;
 }

@@ -177,6 +177,8 @@ pass_on! {
     search(terms: &[Term], limit: usize) -> Vec<AttendeeId>;
     fact(id: FactId) -> Option<FactRow>;
     facts_of(attendee: AttendeeId) -> Vec<FactRow>;
+    facts_with_ticket(ticket: TicketHash) -> Vec<FactRow>;
+    any_borne() -> bool;
     undos_of(fact: FactId) -> Vec<FactRow>;
     tally(attendee: AttendeeId, checkpoint: CheckpointId) -> Option<Tally>;
     tallies_of(attendee: AttendeeId) -> Vec<Tally>;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_client_core::driver::Driver;
-use muster_client_core::event::{Enrolment, Event, LinkId, ServerId, Token};
+use muster_client_core::event::{Credentials, Enrolment, Event, LinkId, ServerId, Token};
 use muster_model::access::Role;
 use muster_model::document::DocRef;
 use muster_model::fact::Fact;
@@ -116,11 +116,12 @@ impl Phone {
     pub(super) fn enrolment(&self, event: EventId) -> Event {
         Event::Enrolled(Box::new(Enrolment {
             server_url: "wss://server/sync".to_owned(),
+            api_url: "https://server".to_owned(),
             server_id: ServerId(SERVER.to_owned()),
             event,
             device: self.device,
             role: self.role,
-            token: Token::new("secret"),
+            credentials: Credentials::fixed(Token::new("secret")),
             device_name: format!("Phone {}", self.number),
         }))
     }

@@ -151,6 +151,9 @@ impl World<'_> {
                 phone.set_timer(opening, now_ms);
                 Ok(())
             }
+            Effect::Refresh { .. } | Effect::HandOver { .. } => {
+                Err(own_fault("these phones have tokens that do not end, and none is revoked"))
+            }
             Effect::Changed(_) => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use muster_model::fact;
 use muster_model::time::Timestamp;
 use muster_protocol::{DocumentId, Frame, FrameLimits, PeerId, PeerMetadata};
 use muster_server::auth::keys::ServerKey;
+use muster_server::auth::ring::KeyRing;
 use muster_server::auth::token::{Bearer, Tokens};
 use serde_json::Value as Json;
 use tokio::io::AsyncWriteExt;
@@ -165,7 +166,12 @@ async fn a_text_frame_ends_the_connection_and_says_why() {
 
 /// How many connections the server counts.
 pub(crate) async fn connections(scene: &Scene) -> u64 {
-    let metrics = reqwest::get(format!("http://{}/metrics", scene.address())).await.unwrap().text().await.unwrap();
+    let metrics = reqwest::get(format!("http://{}/metrics", scene.stage.server.admin_address()))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let line = metrics.lines().find_map(|line| line.strip_prefix("muster_hub_peers "));
     line.unwrap().parse().unwrap()
 }
@@ -237,11 +243,11 @@ async fn a_second_connection_of_the_same_peer_closes_the_first_and_works() {
 async fn a_token_that_will_not_do_opens_no_socket() {
     let scene = Scene::set().await;
     let device = scene.device("staff").await;
-    let key = ServerKey::load(scene.stage.server.data()).unwrap();
+    let keys = KeyRing::load(scene.stage.server.data()).unwrap();
     let bearer = Bearer::Device { device: device.id, event: scene.stage.event, role: Role::Staff };
     let long_ago = Timestamp::from_ms(1_700_000_000_000);
-    let expired = Tokens::new(&key).unwrap().mint(&bearer, long_ago, 3_600).unwrap();
-    let strange = Tokens::new(&ServerKey::from_seed(&[7; 32])).unwrap();
+    let expired = Tokens::of(&keys).unwrap().mint(&bearer, long_ago, 3_600).unwrap();
+    let strange = Tokens::new(ServerKey::from_seed(&[7; 32])).unwrap();
     let strange = strange.mint(&bearer, long_ago, 3_600_000_000).unwrap();
     let cut = device.token.get(..device.token.len() - 1).unwrap().to_owned();
     for (query, code) in [

@@ -114,7 +114,7 @@ impl Scene {
         let enrolled: Enrolled =
             muster_client_native::enrol(&reqwest::Client::new(), &link, "Laptop").await.expect("the device enrols");
         let number = self.peers.fetch_add(1, Ordering::Relaxed);
-        Device { id: enrolled.device, token: enrolled.token.reveal().to_owned(), peer: format!("laptop-{number}") }
+        Device { id: enrolled.device, token: enrolled.access_token().to_owned(), peer: format!("laptop-{number}") }
     }
 
     /// How a device finds the server, straight or through something in between.

@@ -110,7 +110,17 @@ const STEPS: &[&str] = &["
         settled_by TEXT,
         PRIMARY KEY (checkpoint, attendee, nth)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- The ticket that an entry was made with, and whether its attendee was known by nothing else. Nothing older is borne.
+    ALTER TABLE facts ADD COLUMN ticket TEXT;
+    ALTER TABLE facts ADD COLUMN borne INTEGER NOT NULL DEFAULT 0;
+    UPDATE facts SET ticket = json_extract(json, '$.ticket') WHERE json_extract(json, '$.kind') = 'entry';
+    CREATE INDEX facts_by_ticket ON facts (ticket) WHERE ticket IS NOT NULL;
+    CREATE INDEX facts_borne ON facts (borne) WHERE borne = 1;
 "];
+
+/// The tables that hold what projections are made of.
+pub(super) const TRUTH: &[&str] = &["meta", "chunks", "outbox", "sync_states", "heard"];
 
 /// The tables that hold projections.
 pub(super) const PROJECTIONS: &[&str] =

@@ -42,7 +42,7 @@ impl SqliteStore {
 
     /// Facts in the order of their ids: the running number counts as a number, which its text does not.
     fn facts(&self, condition: &str, params: impl Params) -> Result<Vec<FactRow>, StoreError> {
-        let sql = format!("SELECT id, doc, place, json FROM facts WHERE {condition}");
+        let sql = format!("SELECT id, doc, place, json, borne FROM facts WHERE {condition}");
         let mut rows = self.all(&sql, params, fact_row)?;
         rows.sort_unstable_by_key(|row| row.fact.id);
         Ok(rows)
@@ -84,7 +84,7 @@ fn fact_row(row: &Row<'_>) -> Sql<FactRow> {
     let id: FactId = parsed(row, 0)?;
     let place = Place::parse(row.get_ref(2)?.as_str()?).ok_or_else(|| unreadable(2))?;
     let fact = Fact::from_json(id, row.get_ref(3)?.as_str()?).map_err(|_| unreadable(3))?;
-    Ok(FactRow { fact, doc: parsed(row, 1)?, place })
+    Ok(FactRow { fact, doc: parsed(row, 1)?, place, borne: row.get(4)? })
 }
 
 fn attendee_row(row: &Row<'_>) -> Sql<AttendeeRow> {
@@ -192,7 +192,7 @@ impl StoreRead for SqliteStore {
     }
 
     fn fact(&self, id: FactId) -> Result<Option<FactRow>, StoreError> {
-        self.one("SELECT id, doc, place, json FROM facts WHERE id = ?", [id.to_string()], fact_row)
+        self.one("SELECT id, doc, place, json, borne FROM facts WHERE id = ?", [id.to_string()], fact_row)
     }
 
     fn facts_at(&self, place: &Place) -> Result<Vec<FactRow>, StoreError> {
@@ -203,6 +203,15 @@ impl StoreRead for SqliteStore {
         let prefix = Place::of_attendee(attendee);
         let end = format!("{prefix}\u{10ffff}");
         self.facts("place >= ? AND place < ?", [prefix, end])
+    }
+
+    fn facts_with_ticket(&self, ticket: TicketHash) -> Result<Vec<FactRow>, StoreError> {
+        self.facts("ticket = ?", [ticket.to_string()])
+    }
+
+    fn any_borne(&self) -> Result<bool, StoreError> {
+        let found = self.one("SELECT 1 FROM facts WHERE borne = 1 LIMIT 1", [], |row| row.get::<_, i64>(0))?;
+        Ok(found.is_some())
     }
 
     fn undos_of(&self, fact: FactId) -> Result<Vec<FactRow>, StoreError> {

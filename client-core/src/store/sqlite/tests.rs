@@ -15,6 +15,33 @@ fn what_was_committed_is_there_after_reopening() {
     assert_eq!(SqliteStore::open(&path).unwrap().meta("a").unwrap(), Some(vec![7; 3]));
 }
 
+/// Whether these bytes are in the database's file or its log.
+fn files_hold(dir: &std::path::Path, bytes: &[u8]) -> bool {
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    files.into_iter().any(|file| file.windows(bytes.len()).any(|window| window == bytes))
+}
+
+#[test]
+fn no_byte_of_what_is_forgotten_is_left_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("event.db")).unwrap();
+    let doc = DocRef::shard(DocKind::Roster, 0);
+    let chunk = |name: &str| Write::AppendChunk(doc, name.repeat(500).into_bytes());
+    let commit =
+        |store: &mut SqliteStore, writes| store.commit(&WriteBatch { writes, ..WriteBatch::default() }).unwrap();
+    commit(&mut store, vec![chunk("Berzins")]);
+    // An older copy, in pages that are free by now.
+    commit(&mut store, vec![Write::Snapshot(doc, b"Ozolins".repeat(500))]);
+    assert!(files_hold(dir.path(), b"Berzins") && files_hold(dir.path(), b"Ozolins"));
+    commit(&mut store, vec![Write::ForgetDocument(doc)]);
+    assert!(!files_hold(dir.path(), b"Berzins") && !files_hold(dir.path(), b"Ozolins"));
+    commit(&mut store, vec![chunk("Berzins"), Write::Meta("label".into(), Some(b"Kalnins".to_vec()))]);
+    commit(&mut store, vec![Write::Wipe]);
+    assert!(!files_hold(dir.path(), b"Berzins") && !files_hold(dir.path(), b"Kalnins"));
+    commit(&mut store, vec![chunk("Liepa")]);
+    assert_eq!(store.chunks(&doc).unwrap().len(), 1, "it works on");
+}
+
 #[test]
 fn a_database_is_for_one_at_a_time() {
     let dir = tempfile::tempdir().unwrap();

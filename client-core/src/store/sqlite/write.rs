@@ -3,6 +3,7 @@
 use muster_model::attendance::Count;
 use muster_model::fact::FactBody;
 use muster_model::id::AttendeeId;
+use muster_model::ticket::bearer;
 use rusqlite::{OptionalExtension, Transaction, named_params, params};
 
 use super::{failed, migrations};
@@ -21,7 +22,7 @@ type Words = Vec<(i64, String)>;
 pub(super) fn apply_all(tx: &Transaction<'_>, changes: &[Write]) -> Result<(), StoreError> {
     let mut waiting = Words::new();
     for change in changes {
-        if matches!(change, Write::AttendeeGone(_) | Write::ClearProjections) {
+        if matches!(change, Write::AttendeeGone(_) | Write::ClearProjections | Write::Wipe) {
             index_words(tx, &mut waiting)?;
         }
         apply(tx, change, &mut waiting)?;
@@ -62,11 +63,6 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
         Write::Fact(row) => fact(tx, row),
         Write::FactGone(id) => run(tx, "DELETE FROM facts WHERE id = ?", [id.to_string()]),
         Write::Tally(row) => tally(tx, row),
-        Write::TallyGone(attendee, checkpoint) => run(
-            tx,
-            "DELETE FROM tallies WHERE attendee = ? AND checkpoint = ?",
-            [attendee.to_string(), checkpoint.to_string()],
-        ),
         Write::Count(delta) => count(tx, delta),
         Write::Doubles(attendee, checkpoint, rows) => {
             let (attendee, checkpoint) = (attendee.to_string(), checkpoint.to_string());
@@ -74,6 +70,18 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
             (0_i64..).zip(rows).try_for_each(|(nth, row)| double(tx, nth, row))
         }
         Write::ClearProjections => clear(tx),
+        Write::ForgetDocument(doc) => {
+            let doc = doc.to_string();
+            ["chunks", "outbox", "sync_states"]
+                .into_iter()
+                .try_for_each(|table| run(tx, &format!("DELETE FROM {table} WHERE doc = ?"), [&doc]))
+        }
+        Write::Wipe => {
+            for table in migrations::TRUTH {
+                run(tx, &format!("DELETE FROM {table}"), [])?;
+            }
+            clear(tx)
+        }
     }
 }
 
@@ -171,11 +179,13 @@ fn fact(tx: &Transaction<'_>, row: &FactRow) -> Result<(), StoreError> {
         FactBody::Undo { fact, .. } => Some(fact.to_string()),
         _ => None,
     };
+    let ticket = bearer::ticket_of(&row.fact).map(|ticket| ticket.to_string());
     run(
         tx,
-        "INSERT INTO facts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-            doc = excluded.doc, place = excluded.place, undoes = excluded.undoes, json = excluded.json",
-        params![row.fact.id.to_string(), row.doc.to_string(), row.place.key(), undoes, json],
+        "INSERT INTO facts (id, doc, place, undoes, json, ticket, borne) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET doc = excluded.doc, place = excluded.place, undoes = excluded.undoes,
+            json = excluded.json, ticket = excluded.ticket, borne = excluded.borne",
+        params![row.fact.id.to_string(), row.doc.to_string(), row.place.key(), undoes, json, ticket, row.borne],
     )
 }
 
@@ -186,6 +196,10 @@ pub(super) fn columns(count: &Count) -> [i64; 4] {
 }
 
 fn tally(tx: &Transaction<'_>, row: &Tally) -> Result<(), StoreError> {
+    if is_zero(&row.count) {
+        let (checkpoint, attendee) = (row.checkpoint.to_string(), row.attendee.to_string());
+        return run(tx, "DELETE FROM tallies WHERE checkpoint = ? AND attendee = ?", [checkpoint, attendee]);
+    }
     let [admitted, inside, admissions, extra] = columns(&row.count);
     run(
         tx,

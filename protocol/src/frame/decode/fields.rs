@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use automerge::ChangeHash;
 
 use super::{FrameError, Reader};
-use crate::frame::{Frame, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads};
+use crate::frame::{Frame, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads, Secret};
 use crate::ids::MAX_ID_BYTES;
 use crate::{DocumentId, DocumentIdError, IdError, PeerId, StorageId, Timestamp};
 
@@ -28,6 +28,7 @@ pub(super) struct Fields {
     code: Option<String>,
     detail: Option<String>,
     changes: Vec<ChangeHash>,
+    token: Option<Secret>,
 }
 
 impl Fields {
@@ -65,6 +66,7 @@ impl Fields {
             "code" => self.code = Some(r.text("code", max)?),
             "detail" => self.detail = Some(r.text("detail", max)?),
             "changes" => self.changes = hashes(r, "changes")?,
+            "token" => self.token = Some(Secret::new(r.text("token", max)?)),
             _ => r.skip()?,
         }
         Ok(())
@@ -91,6 +93,7 @@ impl Fields {
                 })
             }
             "muster-notice" => self.notice(),
+            "muster-token" => self.token(),
             "sync" => self.about_document("sync"),
             "request" => self.about_document("request"),
             "doc-unavailable" => self.about_document("doc-unavailable"),
@@ -126,6 +129,15 @@ impl Fields {
             code: self.code.ok_or_else(missing(KIND, "code"))?,
             detail: self.detail.unwrap_or_default(),
             changes: self.changes,
+        })
+    }
+
+    fn token(self) -> Result<Frame, FrameError> {
+        const KIND: &str = "muster-token";
+        Ok(Frame::Token {
+            sender: self.sender.ok_or_else(missing(KIND, "senderId"))?,
+            target: self.target.ok_or_else(missing(KIND, "targetId"))?,
+            token: self.token.ok_or_else(missing(KIND, "token"))?,
         })
     }
 

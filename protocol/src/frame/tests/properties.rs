@@ -9,7 +9,7 @@ fn texts() -> impl Strategy<Value = String> {
 
 fn frames() -> impl Strategy<Value = Frame> {
     let bytes = proptest::collection::vec(any::<u8>(), 1..200);
-    (texts(), texts(), any::<[u8; 16]>(), bytes, any::<u32>(), 0..6_u8).prop_map(
+    (texts(), texts(), any::<[u8; 16]>(), bytes, any::<u32>(), 0..7_u8).prop_map(
         |(sender, target, id, data, count, kind)| {
             let (sender, target) = (peer(&sender), peer(&target));
             let document = DocumentId::from_bytes(id);
@@ -28,6 +28,7 @@ fn frames() -> impl Strategy<Value = Frame> {
                     let metadata = PeerMetadata { storage_id, is_ephemeral: false, muster: Some(muster) };
                     Frame::Peer { sender, target, metadata, version: "1".to_owned() }
                 }
+                5 => Frame::Token { token: Secret::new(target.to_string()), sender, target },
                 _ => {
                     let (code, detail) = ("read_only".to_owned(), target.to_string());
                     let changes = vec![ChangeHash([7; 32]); usize::from(count % 3 == 0)];

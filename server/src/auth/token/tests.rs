@@ -1,5 +1,6 @@
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::*;
 
@@ -10,7 +11,7 @@ fn now() -> Timestamp {
 }
 
 fn tokens(seed: u8) -> Tokens {
-    Tokens::new(&ServerKey::from_seed(&[seed; 32])).unwrap()
+    Tokens::new(ServerKey::from_seed(&[seed; 32])).unwrap()
 }
 
 fn device() -> Bearer {
@@ -50,6 +51,13 @@ fn code(token: &str) -> ErrorCode {
     tokens(7).check(token).unwrap_err().code
 }
 
+/// HMAC with SHA-256 (RFC 2104), for a key of at most 64 bytes.
+fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let padded = |with: u8| -> Vec<u8> { (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect() };
+    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(message).finalize();
+    Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().to_vec()
+}
+
 #[test]
 fn a_token_reads_back_whom_it_is_about() {
     for bearer in [device(), Bearer::Operator] {
@@ -86,10 +94,14 @@ fn no_other_algorithm_will_do() {
     }
     // The public key as an HMAC secret: the classic confusion.
     let public = ServerKey::from_seed(&SEED).public();
-    let secret = EncodingKey::from_secret(&public);
-    let head = Header { kid: Some(ServerKey::from_seed(&SEED).id().to_owned()), ..Header::new(Algorithm::HS256) };
-    let token = jsonwebtoken::encode(&head, &claims(), &secret).unwrap();
+    let message = unsigned("HS256", "").trim_end_matches('.').to_owned();
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(hmac(&public, message.as_bytes())));
     assert_eq!(code(&token), ErrorCode::TokenInvalid);
+    let head = Header { kid: Some(ServerKey::from_seed(&SEED).id().to_owned()), ..Header::new(Algorithm::HS256) };
+    assert!(
+        jsonwebtoken::encode(&head, &claims(), &EncodingKey::from_secret(&public)).is_err(),
+        "it is not even there"
+    );
 }
 
 #[test]
@@ -121,4 +133,24 @@ fn what_is_no_token_is_refused_whatever_its_length() {
     for text in ["", ".", "..", "a.b.c", "Bearer", &"a".repeat(5000), &format!("{}.b.c", "a".repeat(4090))] {
         assert_eq!(code(text), ErrorCode::TokenInvalid);
     }
+}
+
+#[test]
+fn a_key_that_was_replaced_verifies_what_it_signed_and_can_sign_nothing_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = KeyRing::load_or_create(dir.path()).unwrap();
+    let tokens = Tokens::of(&ring).unwrap();
+    let stolen = Tokens::of(&ring).unwrap();
+    let before = tokens.mint(&device(), now(), 60).unwrap();
+    let ring = ring.rotate(dir.path(), now(), now().plus_ms(120_000)).unwrap();
+    tokens.replace(&ring).unwrap();
+    let after = tokens.mint(&device(), now(), 60).unwrap();
+    let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    assert_ne!(kid(&before), kid(&after));
+    assert_eq!(kid(&after), ring.newest().id());
+    assert!(tokens.check(&before).is_ok() && tokens.check(&after).is_ok());
+    let forged = stolen.mint(&device(), now(), 600).unwrap();
+    assert_eq!(tokens.check(&forged).unwrap_err().code, ErrorCode::TokenInvalid, "it would outlive its key");
+    let refused = stolen.check(&after).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::TokenInvalid, "a server that does not know the new key");
 }

@@ -1,0 +1,379 @@
+//! What this device still is to the event: its role, whether it was revoked, and for how long it works without contact.
+//!
+//! - **Another role**: documents that it may not read are forgotten.
+//! - **Revoked**: everything is forgotten.
+//! - In both cases what was not sent is kept, handed over to the server (where it is looked at by a person, and nothing of
+//!   it counts by itself), and only then forgotten too.
+//! - **Lease ended**: nothing is forgotten, and nothing is told to whoever holds the device until it has met a server.
+
+use std::collections::BTreeMap;
+
+use automerge::{ChangeHash, ReadDoc};
+use muster_model::access::Role;
+use muster_model::document::DocRef;
+use muster_model::fact::Fact;
+use muster_model::id::FactId;
+use muster_model::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::bookkeeping::{IDENTITY, PARKED, REVOKED, put_meta};
+use super::links::{Phase, backoff_ms, is_over, waiting};
+use super::{Cx, Engine};
+use crate::error::EngineError;
+use crate::event::{Effect, HandOverOutcome, ServerId, Topic, Unsent};
+use crate::store::Write;
+use crate::view::Standing;
+
+/// Changes that were not sent, of documents that are gone: `kept/<server>/<hash>`.
+pub(super) const KEPT: &str = "kept/";
+
+/// How much is handed over at once.
+const PIECE_CHANGES: usize = 200;
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// How long handing over may take before it is tried again, in milliseconds.
+const HAND_OVER_MS: i64 = 90_000;
+
+/// A change that was not sent, of a document that is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    doc: DocRef,
+    /// The change, in hexadecimal digits.
+    change: String,
+    /// The fact that it appends, and what that says.
+    fact: Option<(FactId, String)>,
+}
+
+/// By whom this device was revoked, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RevokedEntry {
+    since: Timestamp,
+    /// Whether there was nothing left to hand over.
+    done: bool,
+}
+
+/// How far handing over is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum HandOver {
+    /// Nothing is kept.
+    #[default]
+    Nothing,
+    /// To be done at this time.
+    Waiting { since: Timestamp, at: Timestamp },
+    /// The shell is at it.
+    Asked { since: Timestamp },
+    /// The server does not take it: it stays here.
+    Refused,
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    };
+    text.as_bytes().chunks(2).map(pair).collect()
+}
+
+impl Engine {
+    /// Whether this device was revoked.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.book.as_ref().is_some_and(|book| book.revoked.is_some())
+    }
+
+    /// What this device may still do.
+    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        let Some(book) = &self.book else { return Standing::Good };
+        if let Some(revoked) = &book.revoked {
+            return if revoked.done { Standing::Forgotten } else { Standing::Revoked };
+        }
+        if self.servers.values().any(|state| state.tokens.pending) {
+            return Standing::Pending;
+        }
+        if self.lease_ended(now) { Standing::LeaseEnded } else { Standing::Good }
+    }
+
+    /// Whether every server's lease has ended. A clock that is set back ends none.
+    fn lease_ended(&self, now: Timestamp) -> bool {
+        let Some(book) = &self.book else { return false };
+        let ended = |(server, entry): (&ServerId, &super::tokens::ServerEntry)| {
+            let contact = self.servers.get(server).and_then(|state| state.last_contact);
+            entry.lease_ms > 0 && contact.is_some_and(|contact| now.since_ms(contact) > entry.lease_ms)
+        };
+        !book.servers.is_empty() && book.servers.iter().all(ended)
+    }
+
+    /// Fails unless whoever holds the device may see and do something.
+    pub(crate) fn check_standing(&self, cx: &Cx<'_>) -> Result<(), EngineError> {
+        match self.standing(cx.now) {
+            Standing::Good | Standing::Pending => Ok(()),
+            Standing::LeaseEnded => Err(EngineError::LeaseEnded),
+            Standing::Revoked | Standing::Forgotten => Err(EngineError::Revoked),
+        }
+    }
+
+    /// This device has another role from now on.
+    pub(super) fn change_role(&mut self, cx: &mut Cx<'_>, role: Role) -> Result<(), EngineError> {
+        let mut identity = self.book(cx)?.1.clone();
+        tracing::info!(from = %identity.role.kind(), to = %role.kind(), "this device has another role");
+        identity.role = role;
+        put_meta(cx, IDENTITY, &identity)?;
+        self.book_mut()?.identity = Some(identity);
+        let here: Vec<DocRef> = cx.store.documents()?.into_iter().map(|size| size.doc).collect();
+        let lost: Vec<DocRef> = here.iter().filter(|doc| !role.access(doc).may_read()).copied().collect();
+        for doc in &lost {
+            self.keep_unsent(cx, *doc)?;
+            self.drop_document(cx, *doc)?;
+        }
+        if !lost.is_empty() {
+            // What lists and search know of them goes too. What stays is listed anew, piece by piece.
+            cx.write(Write::ClearProjections);
+            for doc in here.into_iter().filter(|doc| !lost.contains(doc)) {
+                self.list_anew(cx, doc);
+            }
+        }
+        (self.event, self.program, self.rooms) = (None, None, None);
+        self.last_scans.clear();
+        self.jobs_known = false;
+        // On open links the server speaks to the old role: begin again.
+        for state in self.servers.values_mut() {
+            if let Phase::Open { link } | Phase::Dialling { link, .. } = state.phase {
+                cx.effects.push(Effect::Disconnect { link });
+                self.links.remove(&link);
+                state.phase = waiting(cx.now, 0);
+            }
+        }
+        self.find_held(cx)?;
+        cx.topics.extend(Topic::ALL);
+        Ok(())
+    }
+
+    fn drop_document(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
+        cx.write(Write::ForgetDocument(doc));
+        self.forget_job(cx, doc);
+        self.docs.remove(&doc);
+        self.unusable.remove(&doc);
+        for (key, _) in cx.store.meta_with_prefix(PARKED)? {
+            if key.ends_with(&format!("/{doc}")) {
+                cx.write(Write::Meta(key, None));
+            }
+        }
+        for link in self.links.values_mut() {
+            link.docs.remove(&doc);
+        }
+        Ok(())
+    }
+
+    /// Puts what no server is known to have of a document where it survives the document.
+    fn keep_unsent(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
+        let servers: Vec<ServerId> = self.servers.keys().cloned().collect();
+        for server in servers {
+            let rows = cx.store.outbox(&server, &doc)?;
+            if rows.is_empty() {
+                continue;
+            }
+            let mut changes: BTreeMap<ChangeHash, Vec<u8>> = BTreeMap::new();
+            match self.doc(cx, doc) {
+                Ok(am) => {
+                    let found = rows.iter().filter_map(|row| Some((row.change, am.get_change_by_hash(&row.change)?)));
+                    changes.extend(found.map(|(hash, change)| (hash, change.raw_bytes().to_vec())));
+                }
+                Err(EngineError::Document { document, source }) => {
+                    tracing::warn!(%document, error = %source, "unsent changes of a damaged document cannot be kept");
+                }
+                Err(error) => return Err(error),
+            }
+            for row in rows {
+                let Some(bytes) = changes.get(&row.change) else { continue };
+                let fact = match row.fact {
+                    Some(id) => cx.store.fact(id)?.map(|row| row.fact.to_json()).transpose()?.map(|json| (id, json)),
+                    None => None,
+                };
+                let kept = Kept { doc, change: to_hex(bytes), fact };
+                put_meta(cx, &format!("{KEPT}{server}/{}", to_hex(&row.change.0)), &kept)?;
+                self.hand_over_at(&server, cx.now, 0);
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over_at(&mut self, server: &ServerId, now: Timestamp, ms: i64) {
+        if let Some(state) = self.servers.get_mut(server) {
+            state.hand_over = HandOver::Waiting { since: now, at: now.plus_ms(ms) };
+        }
+    }
+
+    /// The server says that this device was revoked: everything is forgotten but what was not sent.
+    pub(super) fn revoked(&mut self, cx: &mut Cx<'_>, server: &ServerId) -> Result<(), EngineError> {
+        tracing::warn!(%server, "this device was revoked");
+        for size in cx.store.documents()? {
+            self.keep_unsent(cx, size.doc)?;
+        }
+        let written = std::mem::take(&mut cx.batch.writes);
+        let kept = written.into_iter().filter(|write| matches!(write, Write::Meta(key, _) if key.starts_with(KEPT)));
+        let kept: Vec<Write> = kept.collect();
+        let before = cx.store.meta_with_prefix(KEPT)?;
+        cx.write(Write::Wipe);
+        for (key, value) in before {
+            cx.write(Write::Meta(key, Some(value)));
+        }
+        cx.batch.writes.extend(kept);
+        let entry = RevokedEntry { since: cx.now, done: false };
+        put_meta(cx, REVOKED, &entry)?;
+        let book = self.book_mut()?;
+        book.revoked = Some(entry);
+        // Who we were and how to reach the server is needed to hand over.
+        let (identity, servers) = (book.identity.clone(), book.servers.clone());
+        if let Some(identity) = identity {
+            put_meta(cx, IDENTITY, &identity)?;
+        }
+        for (id, entry) in &servers {
+            put_meta(cx, &format!("{}{id}", super::bookkeeping::SERVERS), entry)?;
+        }
+        self.empty_memory(cx);
+        self.finish_revocation(cx)
+    }
+
+    /// Nothing of the event may stay in memory either.
+    fn empty_memory(&mut self, cx: &mut Cx<'_>) {
+        cx.projections = crate::projection::Projections::new(cx.store);
+        cx.speak.clear();
+        self.docs.clear();
+        self.unusable.clear();
+        (self.event, self.program, self.rooms) = (None, None, None);
+        self.held.clear();
+        self.by_id.clear();
+        self.last_scans.clear();
+        self.jobs.clear();
+        for link in std::mem::take(&mut self.links).into_keys() {
+            cx.effects.push(Effect::Disconnect { link });
+        }
+        for state in self.servers.values_mut() {
+            state.phase = Phase::Unauthorized;
+        }
+        cx.topics.extend(Topic::ALL);
+    }
+
+    /// When nothing is left to hand over, who we were goes too: the database can be enrolled anew.
+    fn finish_revocation(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
+        let waits = self.servers.values().any(|state| state.hand_over != HandOver::Nothing);
+        let Some(entry) = self.book_mut()?.revoked.clone().filter(|entry| !waits && !entry.done) else {
+            return Ok(());
+        };
+        let entry = RevokedEntry { done: true, ..entry };
+        cx.write(Write::Wipe);
+        put_meta(cx, REVOKED, &entry)?;
+        let book = self.book_mut()?;
+        *book = super::bookkeeping::Bookkeeping { revoked: Some(entry), ..Default::default() };
+        self.servers.clear();
+        cx.topics.insert(Topic::Status);
+        Ok(())
+    }
+
+    /// Has the shell hand over what is kept, a piece at a time.
+    pub(super) fn tend_hand_over(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
+        for server in self.servers.keys().cloned().collect::<Vec<_>>() {
+            let due = match self.servers.get(&server).map(|state| state.hand_over) {
+                Some(HandOver::Waiting { since, at }) => is_over(since, at, cx.now),
+                Some(HandOver::Asked { since }) => is_over(since, since.plus_ms(HAND_OVER_MS), cx.now),
+                _ => false,
+            };
+            if due {
+                self.hand_over(cx, &server)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, cx: &mut Cx<'_>, server: &ServerId) -> Result<(), EngineError> {
+        let entry = self.book_mut()?.servers.get(server).cloned();
+        let Some((entry, token)) = entry.and_then(|entry| Some((entry.clone(), entry.refresh?))) else {
+            return Ok(());
+        };
+        let mut bytes = 0_usize;
+        let mut changes = Vec::new();
+        for (key, value) in cx.store.meta_with_prefix(&format!("{KEPT}{server}/"))? {
+            let kept: Option<Kept> = serde_json::from_slice(&value).ok();
+            let Some((kept, change)) = kept.and_then(|kept| Some((kept.doc, from_hex(&kept.change)?))) else {
+                continue;
+            };
+            bytes = bytes.saturating_add(change.len());
+            if !changes.is_empty() && (changes.len() >= PIECE_CHANGES || bytes > PIECE_BYTES) {
+                break;
+            }
+            changes.push(Unsent { key, doc: kept, change });
+        }
+        let nothing_left = changes.is_empty();
+        if let Some(state) = self.servers.get_mut(server) {
+            state.hand_over = if nothing_left { HandOver::Nothing } else { HandOver::Asked { since: cx.now } };
+        }
+        if nothing_left {
+            return self.finish_revocation(cx);
+        }
+        cx.effects.push(Effect::HandOver { server: server.clone(), url: entry.api_url, token, changes });
+        Ok(())
+    }
+
+    /// What was handed over was taken, or not.
+    pub(super) fn handed_over(
+        &mut self,
+        cx: &mut Cx<'_>,
+        server: &ServerId,
+        outcome: HandOverOutcome,
+    ) -> Result<(), EngineError> {
+        let Some(state) = self.servers.get_mut(server) else { return Ok(()) };
+        if !matches!(state.hand_over, HandOver::Asked { .. }) {
+            tracing::trace!(%server, "a hand-over that nobody waits for");
+            return Ok(());
+        }
+        cx.topics.insert(Topic::Status);
+        match outcome {
+            HandOverOutcome::Taken { keys } => {
+                for key in keys.into_iter().filter(|key| key.starts_with(KEPT)) {
+                    cx.write(Write::Meta(key, None));
+                }
+                // The store still shows what is being struck off: what is left is seen at the next wake.
+                self.hand_over_at(server, cx.now, 0);
+            }
+            HandOverOutcome::Refused => state.hand_over = HandOver::Refused,
+            HandOverOutcome::Failed { retry_after_ms } => {
+                let backoff = backoff_ms(state.attempts, cx.rng);
+                state.attempts = state.attempts.saturating_add(1);
+                let ms = retry_after_ms.unwrap_or(backoff).max(500);
+                self.hand_over_at(server, cx.now, ms);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody heard that something was to be handed over.
+    pub(super) fn unhand(&mut self, server: &ServerId, now: Timestamp) {
+        self.hand_over_at(server, now, 1_000);
+    }
+
+    /// When handing over next needs to be looked after.
+    pub(super) fn hand_over_times(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        self.servers.values().filter_map(|state| match state.hand_over {
+            HandOver::Waiting { since, at } => Some((since, at)),
+            HandOver::Asked { since } => Some((since, since.plus_ms(HAND_OVER_MS))),
+            HandOver::Nothing | HandOver::Refused => None,
+        })
+    }
+
+    /// The facts that are kept of documents that are gone.
+    pub(crate) fn kept_facts(&self, cx: &Cx<'_>) -> Result<Vec<Fact>, EngineError> {
+        let kept = cx.store.meta_with_prefix(KEPT)?;
+        let facts = kept.into_iter().filter_map(|(_, value)| {
+            let (id, json) = serde_json::from_slice::<Kept>(&value).ok()?.fact?;
+            Fact::from_json(id, &json).ok()
+        });
+        let mut facts: Vec<Fact> = facts.collect();
+        facts.sort_by_key(|fact| fact.id);
+        facts.dedup_by_key(|fact| fact.id);
+        Ok(facts)
+    }
+}
