@@ -8,6 +8,7 @@ pub(crate) mod bookkeeping;
 mod commands;
 mod cx;
 mod docs;
+mod epochs;
 mod held;
 mod jobs;
 mod links;
@@ -37,6 +38,7 @@ use crate::store::{StoreRead, WriteBatch};
 
 use bookkeeping::Bookkeeping;
 pub(crate) use cx::Cx;
+use epochs::EpochBook;
 use jobs::Job;
 use links::{Link, LinkKind, ServerState};
 #[cfg(test)]
@@ -91,6 +93,7 @@ pub struct Engine {
     /// The random part of the actor under which this device writes until it is closed.
     session: Option<[u8; 8]>,
     docs: BTreeMap<DocRef, Automerge>,
+    epochs: EpochBook,
     unusable: BTreeMap<DocRef, CoreCode>,
     event: Option<Arc<EventView>>,
     program: Option<Arc<ProgramView>>,
@@ -161,6 +164,7 @@ impl Engine {
 
     fn handle_in(&mut self, cx: &mut Cx<'_>, event: Event) -> Result<Answer, EngineError> {
         self.read_book(cx)?;
+        self.read_epochs(cx)?;
         let mut answer = Answer::Nothing;
         match event {
             Event::Opened => self.jobs_known = false,
@@ -203,6 +207,7 @@ impl Engine {
         self.book = None;
         // The numbers of this session's changes may be on the disk after all: never use them twice.
         self.session = None;
+        self.epochs.forget();
         for doc in &touched.docs {
             self.docs.remove(doc);
         }

@@ -7,6 +7,7 @@
 mod bearers;
 mod settle;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::attendance::Count;
@@ -26,7 +27,7 @@ pub(crate) struct Projections<'s> {
     store: &'s dyn StoreRead,
     event: Option<EventId>,
     /// Whether any fact was recorded for the bearer of a ticket; `None` until it was looked up.
-    any_borne: Option<bool>,
+    any_borne: Cell<Option<bool>>,
     facts: BTreeMap<FactId, FactRow>,
     /// Facts that documents no longer hold: they were refused.
     gone: BTreeSet<FactId>,
@@ -45,7 +46,7 @@ impl<'s> Projections<'s> {
         Self {
             store,
             event: None,
-            any_borne: None,
+            any_borne: Cell::new(None),
             facts: BTreeMap::new(),
             gone: BTreeSet::new(),
             attendees: BTreeMap::new(),
@@ -124,7 +125,7 @@ impl<'s> Projections<'s> {
         self.facts.insert(id, FactRow { fact, doc, place, borne });
         self.touch(place);
         if borne {
-            self.any_borne = Some(true);
+            self.any_borne.set(Some(true));
         } else {
             self.touch_bearers(ticket)?;
         }

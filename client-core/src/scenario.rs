@@ -3,6 +3,7 @@
 mod crash;
 mod doors;
 mod enrolment;
+mod erasure;
 mod projections;
 mod recovery;
 mod rooms;

@@ -258,6 +258,11 @@ pub enum Write {
     OutboxDone(ServerId, DocRef, ChangeHash),
     /// What we share with a server.
     SyncState(ServerId, DocRef, Vec<u8>),
+    /// Everything that is kept of a document: chunks, outbox and sync states; projections are not.
+    Forget(DocRef),
+    /// What was deleted in this batch and before leaves the disk: nothing of it can be read from the file any more. Not to be
+    /// done often: it may take some hundred milliseconds.
+    Purge,
     /// What is known of another device.
     Heard(HeardRow),
     /// Projection: an attendee, in place of what was known.

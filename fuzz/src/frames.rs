@@ -80,7 +80,8 @@ fn piece<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 }
 
 fn time(bytes: &[u8]) -> i64 {
-    bytes.first_chunk().map_or(1_800_000_020_000, |bytes| i64::from_le_bytes(*bytes))
+    // Wrong by thousands of years, but a time that JavaScript can tell.
+    bytes.first_chunk().map_or(1_800_000_020_000, |bytes| i64::from_le_bytes(*bytes) % (1 << 52))
 }
 
 fn config(name: &str) -> ConnectionConfig {

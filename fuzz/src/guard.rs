@@ -1,6 +1,6 @@
 //! Sync messages: the guard, the ledger, and Automerge behind them, as a document's owner calls them.
 //!
-//! A chunk is worth nothing without its checksum, which no fuzzer guesses: [`sealing`] makes those of an input right, so
+//! A chunk is worth nothing without its checksum, which no fuzzer guesses: `sealing` makes those of an input right, so
 //! that its insides are reached. What passes the guard must be applied without a panic and with memory in proportion to
 //! the operations that the guard counted; what was applied must be storable and load as the same document.
 
@@ -167,11 +167,13 @@ fn entry(device: u8, number: u64) -> fact::Fact {
     fact::Fact { id, at: muster_model::time::Timestamp::from_ms(1_800_000_000_000), skew: None, by, body }
 }
 
+/// What a document is by its mode, one to begin with, and how others are made.
+type Maker = (u8, &'static Automerge, fn(u8) -> Automerge);
+
 /// The first words and the uploads of phones that know the document, know it in part, or have it anew.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    let makers: [(u8, &Automerge, fn(u8) -> Automerge); 2] =
-        [(0, &*RECORDS_BASE, records), (FACTS, &*FACTS_BASE, facts)];
+    let makers: [Maker; 2] = [(0, &*RECORDS_BASE, records), (FACTS, &*FACTS_BASE, facts)];
     for (bits, base, make) in makers {
         let mut newer = base.clone().with_actor(actor(2));
         edit(&mut newer, bits);

@@ -59,6 +59,9 @@ fn apply(current: &mut Current, document: DocRef, write: &RecordWrite) {
     match write.clone() {
         RecordWrite::Event(event) => current.event = *event,
         RecordWrite::Checkpoint(id, checkpoint) => drop(current.checkpoints.insert(id, checkpoint)),
+        RecordWrite::TicketKey(id, key) => drop(current.ticket_keys.insert(id, key)),
+        RecordWrite::Withdrawn(ticket, Some(withdrawal)) => drop(current.withdrawn.insert(ticket, withdrawal)),
+        RecordWrite::Withdrawn(ticket, None) => drop(current.withdrawn.remove(&ticket)),
         RecordWrite::Room(id, room) => drop(current.rooms.insert(id, room)),
         RecordWrite::Track(id, track) => drop(current.tracks.insert(id, track)),
         RecordWrite::Session(id, session) => drop(current.sessions.insert(id, *session)),

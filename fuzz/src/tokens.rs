@@ -1,4 +1,4 @@
-//! What a caller shows to be let in: tokens, enrolment codes and enrolment links.
+//! What a caller shows to be let in: tokens, enrolment codes and links, refresh tokens.
 
 use std::sync::LazyLock;
 
@@ -10,6 +10,7 @@ use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
 use muster_server::auth::code::EnrolmentCode;
 use muster_server::auth::keys::ServerKey;
+use muster_server::auth::refresh::{Nonce, RefreshToken};
 use muster_server::auth::token::{Bearer, Tokens};
 use serde_json::{Value, json};
 
@@ -24,6 +25,9 @@ const CODE: u8 = 2;
 /// An enrolment link.
 const LINK: u8 = 3;
 
+/// A refresh token, and the nonce that comes with it.
+const REFRESH: u8 = 4;
+
 /// A key of the tests.
 const SEED: [u8; 32] = [7; 32];
 
@@ -36,15 +40,24 @@ fn tokens() -> Option<Tokens> {
     Tokens::new(ServerKey::from_seed(&SEED)).ok()
 }
 
-/// Takes a token, the parts of one, an enrolment code or link.
+/// Takes a token, the parts of one, an enrolment code or link, or a refresh token.
 pub fn run(data: &[u8]) {
     let Some((mode, text)) = mode_and_text(data) else { return };
-    match mode % 4 {
+    match mode % 5 {
         TOKEN => check(&text),
         SIGNED => check(&signed(&text)),
         CODE => code(&text),
-        _ => link(&text),
+        LINK => link(&text),
+        _ => refresh(&text),
     }
+}
+
+/// A refresh token has one spelling, and so has a nonce.
+fn refresh(text: &str) {
+    if let Some(token) = RefreshToken::parse(text) {
+        assert_eq!(token.reveal(), text);
+    }
+    assert!(Nonce::parse(text).is_none_or(|_| text.is_ascii() && text.len() <= 64));
 }
 
 /// Whatever is accepted was signed with the server's key and says what it is taken for.
@@ -121,6 +134,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     seeds.push(seed(CODE, "0123 4567-89ab cdef-GHJK mnpqrs"));
     seeds.push(seed(CODE, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"));
     seeds.push(seed(CODE, "oil0 oil0-oil0 oil0 oil0 oil0 oi"));
+    seeds.push(seed(REFRESH, format!("mrt_{}", URL_SAFE_NO_PAD.encode(SEED))));
+    seeds.push(seed(REFRESH, "0123456789abcdef-_ABCDEF"));
     seeds.push(seed(LINK, "https://muster.example.org/enrol#0123456789ABCDEFGHJKMNPQRS"));
     seeds.push(seed(LINK, " http://[::1]:8400/enrol?x=1#K7Q2M4\n"));
     seeds

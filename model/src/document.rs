@@ -11,7 +11,7 @@ use automerge::{ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDo
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::id::{EventId, PresenterId, text_serde};
+use crate::id::{AttendeeId, EventId, PresenterId, text_serde};
 
 /// The version of the documents' layout that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -182,10 +182,17 @@ impl DocRef {
         Self { kind: DocKind::Presenter, part: Part::Presenter(id) }
     }
 
-    /// The document's id: UUIDv5 (RFC 9562) of its name in the event's id as namespace.
+    /// The document's id in its first epoch: UUIDv5 (RFC 9562) of its name in the event's id as namespace.
     #[must_use]
     pub fn id(&self, event: EventId) -> DocId {
-        DocId(Uuid::new_v5(event.uuid(), self.to_string().as_bytes()).into_bytes())
+        self.id_in(event, 0)
+    }
+
+    /// The document's id in an [epoch](crate::epoch): each has its own.
+    #[must_use]
+    pub fn id_in(&self, event: EventId, epoch: u32) -> DocId {
+        let name = if epoch == 0 { self.to_string() } else { format!("{self}#{epoch}") };
+        DocId(Uuid::new_v5(event.uuid(), name.as_bytes()).into_bytes())
     }
 }
 
@@ -274,12 +281,24 @@ impl From<AutomergeError> for DocumentError {
 /// # Errors
 /// Only if Automerge refuses to write to an empty document.
 pub fn create(event: EventId, document: &DocRef, actor: ActorId) -> Result<Automerge, DocumentError> {
+    create_in(event, document, 0, actor)
+}
+
+/// As [`create`], in an [epoch](crate::epoch). Its first change is another in each, so that no change of an earlier epoch
+/// can be applied in a later one.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_in(event: EventId, document: &DocRef, epoch: u32, actor: ActorId) -> Result<Automerge, DocumentError> {
     #[expect(clippy::disallowed_methods, reason = "the random actor is replaced before it writes")]
     let mut doc = Automerge::new().with_actor(ActorId::from(GENESIS_ACTOR));
     let mut transaction = doc.transaction();
     transaction.put(ROOT, "schema_version", i64::from(SCHEMA_VERSION))?;
     transaction.put(ROOT, "event_id", event.to_string())?;
     transaction.put(ROOT, "document", document.to_string())?;
+    if epoch > 0 {
+        transaction.put(ROOT, "epoch", i64::from(epoch))?;
+    }
     for collection in document.kind.collections() {
         transaction.put_object(ROOT, *collection, ObjType::Map)?;
     }
@@ -296,9 +315,11 @@ pub fn is_genesis_actor(actor: &ActorId) -> bool {
     actor.to_bytes() == GENESIS_ACTOR
 }
 
-/// The collection that the genesis of a kind makes with its operation of this number.
-pub(crate) fn collection_at(kind: DocKind, operation: u64) -> Option<&'static str> {
-    let index = operation.checked_sub(GENESIS_FIELDS.saturating_add(1))?;
+/// The collection that the first change of a kind makes with its operation of this number; that of a later epoch has one
+/// field more.
+pub(crate) fn collection_at(kind: DocKind, later_epoch: bool, operation: u64) -> Option<&'static str> {
+    let fields = GENESIS_FIELDS.saturating_add(u64::from(later_epoch));
+    let index = operation.checked_sub(fields.saturating_add(1))?;
     kind.collections().get(usize::try_from(index).ok()?).copied()
 }
 
@@ -324,6 +345,13 @@ pub fn check_version(doc: &Automerge) -> Result<(), DocumentError> {
         Some(found) if found > SCHEMA_VERSION => Err(DocumentError::Newer { found }),
         _ => Ok(()),
     }
+}
+
+/// The shard for the check-ins of an attendee whom no roster tells: every replica finds the same.
+#[must_use]
+pub fn checkins_shard(attendee: AttendeeId, shards: u16) -> DocRef {
+    let sum = attendee.to_string().bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    DocRef::shard(DocKind::Checkins, sum % shards.clamp(1, MAX_SHARDS))
 }
 
 /// The map of a collection.
@@ -382,6 +410,20 @@ mod tests {
         assert_ne!(id, DocRef::shard(DocKind::Roster, 1).id(event()));
     }
 
+    #[test]
+    fn each_epoch_has_an_id_and_a_first_change_of_its_own() {
+        let document = DocRef::shard(DocKind::Roster, 0);
+        assert_eq!(document.id_in(event(), 0), document.id(event()));
+        // UUIDv5("7d444840-9dc0-41d1-b245-5ffdce74fad2", "roster/00#1") by another implementation (Python's uuid).
+        assert_eq!(format!("{:?}", document.id_in(event(), 1)), ROSTER_00_1);
+        let heads = |epoch| create_in(event(), &document, epoch, actor(1)).unwrap().get_heads();
+        assert_eq!(heads(0), create(event(), &document, actor(2)).unwrap().get_heads());
+        assert_ne!(heads(0), heads(1));
+        assert_ne!(heads(1), heads(2));
+    }
+
+    const ROSTER_00_1: &str = "3bce171c24d55b56bc4839e0500b8991";
+
     const ROSTER_00: &str = "c1ead24a07105b18b8ecc8d231e2d806";
 
     #[test]
@@ -407,18 +449,19 @@ mod tests {
 
     #[test]
     fn the_genesis_makes_its_collections_with_the_operations_that_readers_expect() {
-        for kind in DocKind::ALL {
+        for (kind, epoch) in DocKind::ALL.into_iter().flat_map(|kind| [(kind, 0), (kind, 1), (kind, 7)]) {
             let document = DocRef { kind, part: Part::Whole };
-            let doc = create(event(), &document, actor(1)).unwrap();
-            for (number, name) in (4..).zip(kind.collections()) {
+            let doc = create_in(event(), &document, epoch, actor(1)).unwrap();
+            let first = if epoch == 0 { 4 } else { 5 };
+            for (number, name) in (first..).zip(kind.collections()) {
                 let id = collection(&doc, name).unwrap();
                 let ObjId::Id(counter, made_by, _) = id else { panic!("{kind} {name}") };
                 assert_eq!((counter, is_genesis_actor(&made_by)), (number, true), "{kind} {name}");
-                assert_eq!(collection_at(kind, counter), Some(*name));
+                assert_eq!(collection_at(kind, epoch > 0, counter), Some(*name));
             }
-            let beyond = 4 + u64::try_from(kind.collections().len()).unwrap();
-            for number in [0, 1, 2, 3, beyond, u64::MAX] {
-                assert_eq!(collection_at(kind, number), None, "{kind} {number}");
+            let beyond = first + u64::try_from(kind.collections().len()).unwrap();
+            for number in [0, 1, 2, 3, first - 1, beyond, u64::MAX] {
+                assert_eq!(collection_at(kind, epoch > 0, number), None, "{kind} {number}");
             }
         }
     }

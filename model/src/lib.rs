@@ -16,6 +16,8 @@ pub mod attendee;
 pub mod checkpoint;
 pub mod document;
 pub mod double_admission;
+pub mod epoch;
+pub mod erasure;
 pub mod event;
 pub mod fact;
 pub mod fact_order;

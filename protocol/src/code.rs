@@ -119,6 +119,8 @@ codes! {
     RateLimited => "rate_limited", Transient, "this device asks for more than its share; reconnect after the hint";
     /// The device has as many connections as it may.
     TooManyConnections => "too_many_connections", Transient, "this device has too many connections; close some, and reconnect after the hint";
+    /// The document was begun anew under another id, to forget what it held.
+    DocumentReplaced => "document_replaced", Transient, "the document was begun anew under another id; the document `event` says which";
     /// A change whose actor belongs to no device of the event.
     AuthorUnknown => "author_unknown", Permanent, "the author of a change is no device of this event";
     /// A change of a device that was revoked.

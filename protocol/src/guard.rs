@@ -185,10 +185,26 @@ pub struct ChangeSummary {
     pub time_s: i64,
     /// What it depends on.
     pub deps: Vec<ChangeHash>,
+    /// The other actors whose operations it names, as the bytes have them: each with its length in front.
+    other_actors: Vec<u8>,
     /// Where its chunk stands in the checked bytes, header included.
     pub range: Range<usize>,
     /// Whether the chunk is deflated.
     pub compressed: bool,
+}
+
+impl ChangeSummary {
+    /// The other actors whose operations it names.
+    pub fn other_actors(&self) -> impl Iterator<Item = &[u8]> {
+        let mut cursor = leb128::Cursor::new(&self.other_actors);
+        std::iter::from_fn(move || if cursor.is_empty() { None } else { cursor.prefixed("an actor").ok() })
+    }
+
+    /// How many bytes it takes to name them.
+    #[must_use]
+    pub fn other_actors_bytes(&self) -> usize {
+        self.other_actors.len()
+    }
 }
 
 /// One document chunk.

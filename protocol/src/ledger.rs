@@ -4,7 +4,8 @@
 //! wait in Automerge's queue, are saved and loaded again for ever, and move no heads: so how many may
 //! wait is bounded. And Automerge 0.12 asserts that each change of an actor follows its previous one
 //! (`src/change_graph.rs`, `add_changes`): a gap is a panic, so it is refused here, and so are
-//! operation numbers used twice.
+//! operation numbers used twice. It also panics at a change that names an actor who wrote nothing yet
+//! (`src/op_set2/change/batch.rs`, `import_ops`).
 //!
 //! One ledger per open document, shared by all peers.
 
@@ -48,6 +49,7 @@ struct Orphan {
     start_op: u64,
     ops: u64,
     deps: Vec<ChangeHash>,
+    names: Vec<Vec<u8>>,
     bytes: usize,
 }
 
@@ -60,7 +62,8 @@ impl Orphan {
             start_op: change.start_op,
             ops: change.ops,
             deps: change.deps.clone(),
-            bytes: change.range.len(),
+            names: change.other_actors().map(<[u8]>::to_vec).collect(),
+            bytes: change.range.len().max(change.other_actors_bytes()),
         }
     }
 }
@@ -147,10 +150,12 @@ impl DocLedger {
         Ok(())
     }
 
-    /// Each change must carry the number after its author's last one, and new operation numbers.
+    /// Each change must carry the number after its author's last one, and new operation numbers, and name nobody who wrote
+    /// nothing before it.
     fn check_sequences(&self, queue: &[Orphan], ready: &[usize]) -> Result<(), GuardError> {
         let mut last: HashMap<&[u8], Last> = HashMap::new();
         let mut highest = self.highest_op;
+        let mut before: HashSet<&[u8]> = HashSet::new();
         for change in ready.iter().filter_map(|at| queue.get(*at)) {
             let stored = self.last.get(&change.actor).copied().unwrap_or_default();
             let last = last.entry(&change.actor).or_insert(stored);
@@ -168,6 +173,12 @@ impl DocLedger {
                 let what = "the start operation of a change, beyond all it can depend on:";
                 return Err(GuardError::Sequence { what, value: change.start_op });
             }
+            let wrote = |actor: &Vec<u8>| *actor == change.actor || before.contains(actor.as_slice());
+            if !change.names.iter().all(|actor| self.last.contains_key(actor) || wrote(actor)) {
+                let what = "an actor's first change, which the operations name, of change";
+                return Err(GuardError::Sequence { what, value: change.seq });
+            }
+            before.insert(&change.actor);
             let max_op = change.start_op.saturating_add(change.ops).saturating_sub(1);
             highest = highest.max(max_op);
             *last = Last { seq: change.seq, op: max_op };

@@ -146,6 +146,21 @@ fn run_lengths_in_other_columns_are_bounded_too() {
 }
 
 #[test]
+fn an_operation_of_an_actor_that_the_change_does_not_name_would_panic() {
+    let mut body = build::list_inserts(1);
+    body.columns.iter_mut().filter(|(spec, _)| *spec == 0x01).for_each(|(_, column)| {
+        *column = [build::nulls(1), build::run(1, 1)].concat();
+    });
+    let chunk = change_chunk(&body.encode());
+    assert_eq!(refused(&Message::of(vec![chunk.clone()]).encode()), "guard_column");
+    body.others = vec![b"bob".to_vec()];
+    assert!(check(&Message::of(vec![change_chunk(&body.encode())]).encode()).is_ok(), "bob is number 1");
+    let mut doc = document(b"victim");
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| doc.load_incremental(&chunk)));
+    assert!(!matches!(panics, Ok(Ok(_))), "Automerge takes it now: say so in the notes");
+}
+
+#[test]
 fn documents_are_refused_from_phones_and_bounded_from_importers() {
     let body = |ops: u64, deflated: bool| {
         let actions = build::run(ops, 1);

@@ -278,5 +278,13 @@ pub async fn verify(storage: &Storage, noted: Option<[u8; 32]>) -> Result<Verifi
     storage.read(move |conn| verify::all(conn, noted)).await
 }
 
+/// As [`verify`], in a database that is open already.
+///
+/// # Errors
+/// If the database cannot be read.
+pub(crate) fn verify_in(conn: &Connection) -> Result<Verification, StorageError> {
+    verify::all(conn, None)
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! A backup is a folder like the data directory: the database and the signing keys, so that `muster serve --data` runs on
+//! A backup is a folder like the data directory: the database, the signing keys and the keys of tickets, so that `muster serve
+//! --data` runs on
 //! it and enrolled devices stay enrolled.
 
 use std::fs::{self, File};
@@ -6,12 +7,16 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use muster_model::time::Timestamp;
+use rusqlite::{Transaction, params};
+
 use crate::app::App;
 use crate::audit::{self, Action, Actor, Entry};
 use crate::auth::keys;
 use crate::clock;
 use crate::error::{ApiError, ErrorCode};
-use crate::storage::DATABASE_FILE;
+use crate::storage::{DATABASE_FILE, Storage, StorageError};
+use crate::tickets::secrets;
 
 /// Copies the server's data into a new folder, all of it or nothing; says how large the database is, in bytes. That it is
 /// copied is recorded first, so the copy ends with that entry.
@@ -21,7 +26,7 @@ use crate::storage::DATABASE_FILE;
 pub async fn back_up(app: &App, actor: Actor, target: &Path) -> Result<u64, ApiError> {
     let draft = draft_path(target).ok_or(ErrorCode::BackupTarget)?;
     prepare(app.data(), target, &draft).map_err(|error| unusable(&error))?;
-    audit::record(&app.storage, Entry::new(clock::now(), actor.clone(), Action::BackupMade)).await?;
+    note(&app.storage, target, Entry::new(clock::now(), actor.clone(), Action::BackupMade)).await?;
     let copied = match app.storage.backup(&draft.join(DATABASE_FILE), |_| {}).await {
         Ok(()) => publish(&draft, target).map_err(|error| unusable(&error)),
         Err(error) => Err(error.into()),
@@ -29,9 +34,67 @@ pub async fn back_up(app: &App, actor: Actor, target: &Path) -> Result<u64, ApiE
     if copied.is_err() {
         // What is left of a failed copy; that it cannot be removed either changes nothing.
         drop(fs::remove_dir_all(&draft));
-        audit::record(&app.storage, Entry::new(clock::now(), actor, Action::BackupFailed)).await?;
+        let entry = Entry::new(clock::now(), actor, Action::BackupFailed);
+        let folder = target.display().to_string();
+        let forget = move |tx: &Transaction<'_>| {
+            tx.execute("DELETE FROM backups WHERE id = (SELECT max(id) FROM backups WHERE folder = ?1)", [folder])?;
+            audit::append(tx, &entry)
+        };
+        app.storage.write(forget).await?;
     }
     copied
+}
+
+/// A copy that was made of this database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    /// Where it was put, on the server's machine.
+    pub folder: String,
+    /// When.
+    pub made_at: Timestamp,
+    /// How many attendees it knows that were erased since.
+    pub erased_since: u64,
+}
+
+impl Copy {
+    /// Whether it is still where it was put. Whoever moved it has to remember.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        Path::new(&self.folder).exists()
+    }
+}
+
+async fn note(storage: &Storage, target: &Path, entry: Entry) -> Result<(), StorageError> {
+    let folder = target.display().to_string();
+    storage
+        .write(move |tx| {
+            let now = clock::now().ms();
+            tx.execute("INSERT INTO backups (folder, made_at) VALUES (?1, ?2)", params![folder, now])?;
+            audit::append(tx, &entry)
+        })
+        .await
+}
+
+/// The copies that were made of this database, the latest first.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn copies(storage: &Storage) -> Result<Vec<Copy>, StorageError> {
+    storage
+        .read(|conn| {
+            // An event whose time was over counts as one: who was in it is known no more.
+            let select = "SELECT folder, made_at,
+                (SELECT count(*) FROM erasures WHERE erased_at > made_at)
+                    + (SELECT count(*) FROM retention WHERE erased_at > made_at)
+                FROM backups ORDER BY id DESC";
+            let mut statement = conn.prepare_cached(select)?;
+            let rows = statement.query_map([], |row| {
+                let erased_since = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
+                Ok(Copy { folder: row.get(0)?, made_at: Timestamp::from_ms(row.get(1)?), erased_since })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<Vec<Copy>>>()?)
+        })
+        .await
 }
 
 fn unusable(error: &io::Error) -> ApiError {
@@ -68,6 +131,7 @@ fn prepare(data: &Path, target: &Path, draft: &Path) -> io::Result<()> {
         fs::set_permissions(&to, fs::Permissions::from_mode(0o600))?;
         File::open(&to)?.sync_all()?;
     }
+    secrets::copy_all(data, &folder)?;
     File::open(&folder)?.sync_all()
 }
 

@@ -10,11 +10,14 @@ use clap::{Args, Parser, Subcommand};
 mod admin;
 mod audit;
 mod commands;
+mod erasure;
 mod logging;
 mod options;
 mod output;
 mod people;
 mod quarantine;
+mod restore;
+mod tickets;
 mod transport;
 
 use crate::auth::keys::KeyError;
@@ -22,6 +25,7 @@ use crate::auth::token::MintError;
 use crate::config::{ConfigError, Flag, Loaded, load};
 use crate::data_dir::DataDirError;
 use crate::error::ErrorBody;
+use crate::restore::RestoreError;
 use crate::run::{self, RunError};
 
 /// Muster: meetings and conferences that go on when the network does not.
@@ -83,6 +87,12 @@ enum Command {
     /// Enrol, let in, list and revoke devices
     #[command(subcommand)]
     Device(commands::DeviceCommand),
+    /// Issue tickets and manage the keys that sign them
+    #[command(subcommand)]
+    Ticket(tickets::TicketCommand),
+    /// Erase attendees
+    #[command(subcommand)]
+    Attendee(erasure::AttendeeCommand),
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -99,6 +109,19 @@ enum Command {
     Backup {
         /// A folder that does not exist yet; `muster serve --data` can run on it
         target: PathBuf,
+    },
+    /// List the copies that were made, and how many erasures each does not know of
+    Backups,
+    /// Put a backup into an empty data directory, or only look whether it is complete and readable
+    Restore {
+        /// The backup's folder
+        backup: PathBuf,
+        /// Look at the backup, and restore nothing
+        #[arg(long)]
+        check: bool,
+        /// What `muster audit export` wrote since: erasures that the backup does not know of are made again
+        #[arg(long, value_name = "FILE", conflicts_with = "check")]
+        erased: Option<PathBuf>,
     },
 }
 
@@ -135,6 +158,18 @@ pub enum CliError {
     /// The answer is not one of this version's server.
     #[error("the server's answer cannot be understood: is it another version of muster?")]
     Answer,
+    /// The backup cannot be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The backup was looked at and is not sound.
+    #[error("the backup is not sound: see what is wrong with it above")]
+    BackupUnsound,
+    /// What should say who was erased does not.
+    #[error("{} has a line that is no entry of an audit log: write it with `muster audit export`", path.display())]
+    NoLog {
+        /// The file.
+        path: PathBuf,
+    },
     /// The audit log is not what was recorded.
     #[error("the audit log is not what was recorded: see what is wrong with it above")]
     AuditUnsound,
@@ -185,8 +220,15 @@ pub(crate) async fn run_with(
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
         Command::Quarantine(command) => quarantine::run(command, loaded.config, common.json, output).await,
+        Command::Ticket(command) => tickets::ticket(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
         Command::Admin(command) => admin::admin(command, loaded.config, common.json, output).await,
+        Command::Attendee(command) => erasure::attendee(command, loaded.config, common.json, output).await,
+        Command::Backups => erasure::backups(loaded.config, common.json, output).await,
+        Command::Restore { backup, check: true, .. } => restore::check(&backup, common.json, output),
+        Command::Restore { backup, erased, .. } => {
+            restore::restore(&backup, erased.as_deref(), loaded.config, (common.json, output)).await
+        }
         Command::Key(command) => commands::key(command, loaded.config, common.json, output).await,
         Command::Backup { target } => commands::backup(&target, loaded.config, common.json, output).await,
     }

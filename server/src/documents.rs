@@ -79,7 +79,9 @@ impl From<HubError> for ApiError {
             HubError::Storage(error) => error.into(),
             HubError::Document(_) => Self::logged(ErrorCode::DocumentUnusable, &error),
             HubError::DocumentFull { .. } => Self::new(ErrorCode::DocumentFull, error.to_string()),
-            HubError::Failed => Self::logged(ErrorCode::DocumentReloading, &error).retry_after_ms(RETRY_AFTER_MS),
+            HubError::Failed | HubError::Replaced => {
+                Self::logged(ErrorCode::DocumentReloading, &error).retry_after_ms(RETRY_AFTER_MS)
+            }
             HubError::Stopped => Self::from(ErrorCode::Stopping).retry_after_ms(RETRY_AFTER_MS),
         }
     }

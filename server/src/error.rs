@@ -121,6 +121,16 @@ codes! {
     DeviceNotFound => "device_not_found", NOT_FOUND, Permanent, "there is no such device in this event";
     /// What the server keeps aside of this device, or of the event, is as much as it may be.
     QuarantineFull => "quarantine_full", INSUFFICIENT_STORAGE, NeedsUser, "too much is kept aside already: keep it on the device, and ask a coordinator to look at what is there";
+    /// No such attendee on the roster.
+    AttendeeNotFound => "attendee_not_found", NOT_FOUND, Permanent, "there is no such attendee on the roster";
+    /// No such key of tickets.
+    TicketKeyNotFound => "ticket_key_not_found", NOT_FOUND, Permanent, "there is no such key of tickets in this event";
+    /// The private half of a ticket key cannot be used.
+    TicketKeyUnusable => "ticket_key_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "the private half of a ticket key cannot be used: see the server's log";
+    /// The attendee has no ticket.
+    TicketNotIssued => "ticket_not_issued", CONFLICT, NeedsUser, "the attendee has no ticket: issue one first";
+    /// The event has as many withdrawn tickets as it may.
+    WithdrawnFull => "withdrawn_full", INSUFFICIENT_STORAGE, NeedsUser, "the event has as many withdrawn tickets as it may: rotate the key, issue all tickets anew and retire the old key";
     /// No such format.
     FormatUnknown => "format_unknown", BAD_REQUEST, Permanent, "there is no such format";
     /// The format of an imported file cannot be told.

@@ -21,6 +21,7 @@ mod error;
 mod link;
 mod principal;
 mod registry;
+mod replace;
 mod session;
 mod shared;
 mod stats;
@@ -28,12 +29,13 @@ mod surroundings;
 mod usage;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use automerge::transaction::Transaction;
 use automerge::{Automerge, ChangeHash};
 use muster_model::access::Role;
-use muster_model::document::DocRef;
+use muster_model::document::{DocId, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 use muster_protocol::{PeerId, PeerInfo, StorageId};
@@ -44,6 +46,7 @@ pub use clock::Clock;
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
+pub(crate) use replace::Taken;
 pub use stats::HubStats;
 pub use surroundings::Surroundings;
 pub use usage::DeviceLimits;
@@ -128,6 +131,26 @@ impl Hub {
         work::edit(&self.shared, event, document, edit).await
     }
 
+    /// Takes documents from their tasks, so that `swap` can put a new epoch of each on the disk; from then on the new ones are
+    /// used, and connections hear that the old ones have ended. Each gets the next epoch, or the one that is said if that is later.
+    /// Meanwhile nobody can use them. If `swap` says no, they are
+    /// as they were, and those who used them come back.
+    ///
+    /// # Errors
+    /// What `swap` said, or why a document could not be taken.
+    pub(crate) async fn replace<T, E>(
+        &self,
+        event: EventId,
+        documents: BTreeMap<DocRef, u32>,
+        swap: impl AsyncFnOnce(Vec<Taken>) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<HubError>,
+    {
+        self.shared.known(event).await?;
+        replace::replace(&self.shared, event, documents, swap).await
+    }
+
     /// The documents of an event: those of every kind, shard and presenter that it has.
     ///
     /// # Errors
@@ -139,6 +162,16 @@ impl Hub {
     /// The device has this role from now on: ends its connections, and those it would open with another role.
     pub fn set_role(&self, device: DeviceId, role: Role) {
         self.shared.set_role(device, role);
+    }
+
+    /// The document of an event that has this id, or had it in an epoch that has ended.
+    ///
+    /// # Errors
+    /// As [`documents`](Self::documents).
+    pub async fn find_document(&self, event: EventId, id: DocId) -> Result<Option<DocRef>, HubError> {
+        let catalog = self.shared.catalog(event).await?;
+        let has_id = |document: &DocRef| (0..=catalog.epoch(document)).any(|epoch| document.id_in(event, epoch) == id);
+        Ok(catalog.all().into_iter().find(has_id))
     }
 
     /// Ends the connections of a device, and those it would open later.

@@ -3,14 +3,14 @@
 //! Imports of one event follow each other. What the source said is kept after the documents are on disk, so a crash in
 //! between costs nothing: the same file imported again finds the documents as it would make them and changes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use muster_model::document::DocRef;
-use muster_model::id::EventId;
+use muster_model::id::{AttendeeId, EventId};
 use muster_model::record::RecordError;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 
 mod bases;
 
@@ -18,6 +18,7 @@ use crate::api::imports::format_name;
 use crate::app::App;
 use crate::audit::{self, Action, Actor, Entry};
 use crate::clock;
+use crate::erasure;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 use crate::interchange::plan::{self, ImportPlan, ImportReport, RecordWrite, Tally};
 use crate::interchange::{self, Draft, Format, ImportError, ReadContext, ReadLimits};
@@ -94,9 +95,10 @@ impl Imports {
             None => interchange::detect(&job.bytes).ok_or(ErrorCode::FormatNotDetected)?,
         };
         let source = job.source.unwrap_or_else(|| format.as_str().to_owned());
-        let lock = self.lock(job.event);
-        let _order = lock.lock().await;
-        let draft = Arc::new(read(app, job.event, format, job.bytes).await?);
+        let _order = self.order(job.event).await;
+        let mut draft = read(app, job.event, format, job.bytes).await?;
+        leave_out_erased(&mut draft, &erasure::erased(&app.storage, job.event).await?);
+        let draft = Arc::new(draft);
         for _ in 0..ATTEMPTS {
             if let Some(report) = merge(app, (job.event, &job.actor), (format, &source), Arc::clone(&draft)).await? {
                 return Ok(Imported { format, source, report });
@@ -106,10 +108,27 @@ impl Imports {
         Err(ApiError::new(ErrorCode::Overloaded, detail).retry_after_ms(RETRY_AFTER_MS))
     }
 
+    /// Waits for its turn among all that changes an event's records as a whole.
+    pub(crate) async fn order(&self, event: EventId) -> OwnedMutexGuard<()> {
+        self.lock(event).lock_owned().await
+    }
+
     fn lock(&self, event: EventId) -> Arc<tokio::sync::Mutex<()>> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.retain(|_, lock| Arc::strong_count(lock) > 1);
         Arc::clone(events.entry(event).or_default())
+    }
+}
+
+/// Whoever was erased does not come back with the next list.
+fn leave_out_erased(draft: &mut Draft, erased: &BTreeSet<AttendeeId>) {
+    let before = draft.attendees.len();
+    draft.attendees.retain(|id, _| !erased.contains(id));
+    draft.contacts.retain(|id, _| !erased.contains(id));
+    let left_out = before.saturating_sub(draft.attendees.len());
+    if left_out > 0 {
+        let detail = format!("{left_out} attendees were erased from this event and are left out");
+        draft.notes.add("attendee_erased", String::new(), detail);
     }
 }
 

@@ -10,10 +10,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::attendee::{Attendee, Contact};
-use muster_model::checkpoint::Checkpoint;
+use muster_model::checkpoint::{Checkpoint, Question};
 use muster_model::event::Event;
 use muster_model::id::{AttendeeId, CheckpointId, EventId, PresenterId, RoomId, SessionId, TrackId};
 use muster_model::program::{PresenterProfile, Room, Session, Track};
+use muster_model::ticket::TicketHash;
+use muster_model::ticket::key::{KeyId, TicketKey};
+use muster_model::ticket::withdrawn::Withdrawal;
 use muster_model::time::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +156,14 @@ pub struct Draft {
     pub presenters: BTreeMap<PresenterId, PresenterProfile>,
     /// Checkpoints.
     pub checkpoints: BTreeMap<CheckpointId, Checkpoint>,
+    /// Keys of signed tickets.
+    pub ticket_keys: BTreeMap<KeyId, TicketKey>,
+    /// Tickets that let nobody in, and those that do again (`None`).
+    pub withdrawn: BTreeMap<TicketHash, Option<Withdrawal>>,
+    /// The categories of the products that tickets name by a number.
+    pub products: BTreeMap<String, String>,
+    /// What is asked at the checkpoints of this source, if the file has the questions and not the checkpoints.
+    pub questions: Vec<Question>,
     /// Attendees.
     pub attendees: BTreeMap<AttendeeId, Attendee>,
     /// How to reach the attendees.

@@ -12,6 +12,7 @@ pub mod config;
 pub mod data_dir;
 pub mod devices;
 pub mod documents;
+pub mod erasure;
 pub mod error;
 pub mod events;
 pub mod headers;
@@ -23,11 +24,13 @@ pub mod metrics;
 pub mod proxies;
 mod quarantine;
 mod records;
+pub mod restore;
 pub mod router;
 pub mod run;
 pub mod serve;
 pub mod storage;
 pub mod sync_socket;
+pub mod tickets;
 pub mod tls;
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ pub(crate) async fn find(storage: &Storage, event: EventId, id: i64) -> Result<O
 
 /// The document that an entry is about, if the event has it.
 pub(crate) async fn document_of(hub: &Hub, event: EventId, entry: &Quarantined) -> Result<Option<DocRef>, HubError> {
-    Ok(hub.documents(event).await?.into_iter().find(|document| document.id(event) == entry.document))
+    hub.find_document(event, entry.document).await
 }
 
 /// What an entry holds, as far as a coordinator can accept it: facts, by their ids.

@@ -1,6 +1,6 @@
 //! An event's records, gathered from its documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, ChangeHash};
 use muster_model::attendee::{Attendee, Contact};
@@ -11,11 +11,15 @@ use muster_model::fact::{self, Fact};
 use muster_model::id::{AttendeeId, EventId, PresenterId};
 use muster_model::program::{PresenterProfile, Room, Session, Track};
 use muster_model::record::{self, Record, RecordError};
+use muster_model::ticket::TicketHash;
+use muster_model::ticket::key::{KeyId, TicketKey};
+use muster_model::ticket::withdrawn::{self, Withdrawn};
 
 use crate::documents::Documents;
 use crate::error::ApiError;
 use crate::interchange::plan::{Current, Placed};
 use crate::interchange::{Logistics, Programme};
+use crate::tickets;
 
 /// The state of a document that something was read from.
 pub(crate) type Heads = Vec<ChangeHash>;
@@ -29,6 +33,8 @@ pub(crate) fn all<T: Record>(doc: &Automerge) -> Result<BTreeMap<T::Key, T>, Rec
 pub(crate) struct EventData {
     pub(crate) event: Event,
     pub(crate) checkpoints: BTreeMap<<Checkpoint as Record>::Key, Checkpoint>,
+    ticket_keys: BTreeMap<KeyId, TicketKey>,
+    withdrawn: Withdrawn,
     heads: Heads,
 }
 
@@ -36,7 +42,8 @@ pub(crate) struct EventData {
 pub(crate) async fn event_data(documents: &Documents, id: EventId) -> Result<EventData, ApiError> {
     let read = |doc: &Automerge| {
         let event = record::read::<Event>(doc, &OnlyKey)?.unwrap_or_default();
-        Ok(EventData { event, checkpoints: all::<Checkpoint>(doc)?, heads: doc.get_heads() })
+        let (ticket_keys, withdrawn) = (tickets::read_keys(doc)?, withdrawn::read_all(doc)?);
+        Ok(EventData { event, checkpoints: all::<Checkpoint>(doc)?, ticket_keys, withdrawn, heads: doc.get_heads() })
     };
     documents.read(id, DocRef::whole(DocKind::Event), read).await
 }
@@ -84,6 +91,17 @@ pub(crate) async fn attendees(
         attendees.extend(shard::<Attendee>(documents, id, DocRef::shard(DocKind::Roster, number)).await?.0);
     }
     Ok(attendees)
+}
+
+/// Who has or had each ticket.
+pub(crate) fn holders(attendees: &BTreeMap<AttendeeId, Attendee>) -> BTreeMap<TicketHash, BTreeSet<AttendeeId>> {
+    let mut holders: BTreeMap<TicketHash, BTreeSet<AttendeeId>> = BTreeMap::new();
+    for (id, attendee) in attendees {
+        for ticket in attendee.ticket.iter().chain(&attendee.revoked_tickets) {
+            holders.entry(*ticket).or_default().insert(*id);
+        }
+    }
+    holders
 }
 
 /// The contacts of all shards.
@@ -134,7 +152,7 @@ pub(crate) async fn current(
     documents: &Documents,
     id: EventId,
 ) -> Result<(Current, BTreeMap<DocRef, Heads>), ApiError> {
-    let EventData { event, checkpoints, heads } = event_data(documents, id).await?;
+    let EventData { event, checkpoints, ticket_keys, withdrawn, heads } = event_data(documents, id).await?;
     let mut states = BTreeMap::from([(DocRef::whole(DocKind::Event), heads)]);
     let (programme, heads) = read_programme(documents, id, event).await?;
     states.insert(DocRef::whole(DocKind::Program), heads);
@@ -151,5 +169,18 @@ pub(crate) async fn current(
         contacts.extend(found);
     }
     let logistics = BTreeMap::new();
-    Ok((Current { event, checkpoints, rooms, tracks, sessions, presenters, attendees, contacts, logistics }, states))
+    let current = Current {
+        event,
+        checkpoints,
+        ticket_keys,
+        withdrawn,
+        rooms,
+        tracks,
+        sessions,
+        presenters,
+        attendees,
+        contacts,
+        logistics,
+    };
+    Ok((current, states))
 }

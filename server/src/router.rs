@@ -15,8 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    accounts, audit, backups, counts, device_rules, devices, documents, enrol, events, exports, hand_over, health,
-    imports, keys, login, openapi, quarantine, refresh, sync,
+    accounts, audit, backups, counts, device_rules, devices, documents, enrol, erasure, events, exports, hand_over,
+    health, imports, keys, login, openapi, quarantine, refresh, sync, tickets,
 };
 use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
@@ -44,6 +44,9 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(quarantine::show))
         .routes(routes!(quarantine::accept))
         .routes(routes!(quarantine::discard))
+        .routes(routes!(tickets::list_keys, tickets::rotate_key))
+        .routes(routes!(tickets::retire_key))
+        .routes(routes!(tickets::withdraw))
         .routes(routes!(refresh::refresh))
         .routes(routes!(login::login))
         .routes(routes!(accounts::create, accounts::list))
@@ -62,14 +65,19 @@ fn handed_over() -> OpenApiRouter<AppState> {
 
 /// Requests that move files.
 fn transfers() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(imports::import)).routes(routes!(exports::export))
+    OpenApiRouter::new()
+        .routes(routes!(imports::import))
+        .routes(routes!(exports::export))
+        .routes(routes!(tickets::issue))
+        .routes(routes!(erasure::erase))
+        .routes(routes!(erasure::get_retention, erasure::set_retention))
 }
 
 /// Those of either kind that only the operator may make.
 fn administration() -> [OpenApiRouter<AppState>; 2] {
     let quick = OpenApiRouter::new().routes(routes!(events::create)).routes(routes!(keys::list, keys::rotate));
     let transfers = OpenApiRouter::new()
-        .routes(routes!(backups::create))
+        .routes(routes!(backups::create, backups::list))
         .routes(routes!(audit::read))
         .routes(routes!(audit::verify));
     [quick, transfers]

@@ -11,6 +11,7 @@ use crate::app::{App, AppState, OpenError};
 use crate::audit;
 use crate::config::{Config, HttpConfig};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::erasure::retention;
 use crate::limits::Doors;
 use crate::router::router;
 use crate::serve::{Audience, Entrance, serve};
@@ -130,6 +131,10 @@ pub async fn launch(
         stop.send_replace(true);
     };
     // Requests under way still need the hub; it ends the sync connections when they are done.
+    let retaining = tokio::spawn({
+        let app = Arc::clone(&opened.app);
+        async move { retention::run(&app).await }
+    });
     let http = &opened.app.config.http;
     let audience = if admin.is_some() { Audience::Public } else { Audience::Admin };
     let entrance = |listener, audience, doors, tls| Entrance {
@@ -157,6 +162,8 @@ pub async fn launch(
         _ = async { tokio::join!(public, admin, stopper) } => {}
         () = renewing => {}
     }
+    opened.app.hub.shutdown().await;
+    drop(retaining.await);
     opened.close().await;
     Ok(())
 }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use crate::config::HttpConfig;
@@ -95,18 +96,35 @@ pub async fn serve(entrance: Entrance, config: &HttpConfig, mut stopping: watch:
         };
         // Behind a proxy is everybody.
         let shared = config.trusted_proxies.trust(address.ip());
-        let (doors, router, tls, stopping) = (Arc::clone(&doors), router.clone(), tls.clone(), stopping.clone());
+        let (doors, router, tls, mut stopping) = (Arc::clone(&doors), router.clone(), tls.clone(), stopping.clone());
         connections.spawn(async move {
-            // That a guest is sent away is counted, and told to nobody: an answer would cost more than the connection.
-            let Ok(standing) = doors.admit(address.ip(), shared, place).await else { return };
-            let peer = Peer { address, audience, permit, standing };
-            let served = Served { peer, router, header_timeout, stopping };
-            match tls {
-                None => served.by(plain(stream)).await,
-                Some(tls) => match tls.accept(plain(stream)).await {
-                    Some(stream) => served.by(stream).await,
-                    None => doors.refuse(Refusal::Handshake),
-                },
+            let coming_in = async {
+                // That a guest is sent away is counted, and told to nobody: an answer would cost more than the connection.
+                let standing = doors.admit(address.ip(), shared, place).await.ok()?;
+                let stream = match tls {
+                    None => Carried::Plain(plain(stream)),
+                    Some(tls) => match tls.accept(plain(stream)).await {
+                        Some(stream) => Carried::Tls(Box::new(stream)),
+                        None => {
+                            doors.refuse(Refusal::Handshake);
+                            return None;
+                        }
+                    },
+                };
+                Some((standing, stream))
+            };
+            let come_in = tokio::select! {
+                biased;
+                // Whoever has not asked anything yet need not be waited for.
+                () = stopped(&mut stopping) => None,
+                come_in = coming_in => come_in,
+            };
+            let Some((standing, stream)) = come_in else { return };
+            let served =
+                Served { peer: Peer { address, audience, permit, standing }, router, header_timeout, stopping };
+            match stream {
+                Carried::Plain(stream) => served.by(stream).await,
+                Carried::Tls(stream) => served.by(stream).await,
             }
         });
     }
@@ -116,6 +134,12 @@ pub async fn serve(entrance: Entrance, config: &HttpConfig, mut stopping: watch:
         tracing::warn!(open = connections.len(), "requests were still open when the server stopped");
         connections.shutdown().await;
     }
+}
+
+/// What carries a connection.
+enum Carried {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// Small frames should not wait for more; that it cannot be set costs only time.

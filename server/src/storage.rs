@@ -11,7 +11,7 @@ mod document_store;
 mod error;
 mod memory;
 mod migrations;
-mod sqlite_documents;
+pub(crate) mod sqlite_documents;
 mod stats;
 mod writer;
 
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use backup::BackupProgress;
 pub use document_store::{
@@ -33,7 +33,7 @@ pub use stats::{DURATION_BUCKETS_US, DurationHistogram, StorageStats};
 
 use migrations::MigrationError;
 use stats::StorageCounters;
-use writer::Job;
+use writer::Order;
 
 /// The database's file name in the data folder.
 pub const DATABASE_FILE: &str = "muster.db";
@@ -74,7 +74,7 @@ pub struct Storage {
 struct Inner {
     path: PathBuf,
     config: StorageConfig,
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: mpsc::Sender<Order>,
     readers: Mutex<Vec<Connection>>,
     reading: Semaphore,
     counters: Arc<StorageCounters>,
@@ -140,8 +140,20 @@ impl Storage {
         E: From<StorageError> + Send + 'static,
     {
         let (job, answer) = writer::job(run);
-        self.inner.jobs.send(job).await.map_err(|_| E::from(StorageError::Stopped))?;
+        self.inner.jobs.send(Order::Write(job)).await.map_err(|_| E::from(StorageError::Stopped))?;
         answer.await.map_err(|_| E::from(StorageError::Stopped))?
+    }
+
+    /// Writes the database anew, so that its files hold nothing of what was deleted. Writers wait meanwhile: some seconds
+    /// for a gigabyte.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] if somebody reads all the time: what was deleted is gone from the database, but not from its
+    /// log; or why it cannot be written. Nothing is lost.
+    pub async fn purge(&self) -> Result<(), StorageError> {
+        let (caller, answer) = oneshot::channel();
+        self.inner.jobs.send(Order::Purge(caller)).await.map_err(|_| StorageError::Stopped)?;
+        answer.await.map_err(|_| StorageError::Stopped)?
     }
 
     /// Reads a consistent snapshot on a thread for blocking work. Waits while all readers are busy.
@@ -181,6 +193,16 @@ impl Storage {
             Ok(result) => result,
             Err(panicked) if panicked.is_panic() => Err(StorageError::Panicked.into()),
             Err(_) => Err(StorageError::Stopped.into()),
+        }
+    }
+
+    /// Waits until everything that was asked for is written and the log is folded into the database, and ends. Clones can no
+    /// longer write.
+    pub(crate) async fn close(self) {
+        let (caller, answer) = oneshot::channel();
+        // A writer that has ended has nothing left to do.
+        if self.inner.jobs.send(Order::End(caller)).await.is_ok() {
+            drop(answer.await);
         }
     }
 
@@ -225,6 +247,17 @@ fn prepare(conn: &mut Connection, config: &StorageConfig) -> Result<(), Migratio
         return Err(StorageError::Damaged { source: None }.into());
     }
     migrations::migrate(conn)
+}
+
+/// Checks that a database is one of ours, in the layout of this version: a backup is read as it is, never changed.
+///
+/// # Errors
+/// If it is foreign, or of another version.
+pub(crate) fn layout(conn: &Connection, path: &Path) -> Result<(), StorageError> {
+    migrations::check(conn).map_err(|error| match error {
+        MigrationError::Foreign => StorageError::Foreign { path: path.to_owned() },
+        MigrationError::Storage(error) => error,
+    })
 }
 
 #[cfg(test)]

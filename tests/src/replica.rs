@@ -91,8 +91,10 @@ impl Replica {
     pub async fn of_server(database: &Path, event: EventId) -> Result<Self, ReplicaError> {
         let storage = Storage::open(database)?;
         let mut replica = Self::default();
+        let epochs: BTreeMap<DocRef, u32> = storage.epochs(event).await?.into_iter().collect();
         for document in storage.documents(event).await? {
-            if let Some(stored) = storage.load(document.id(event)).await? {
+            let epoch = epochs.get(&document).copied().unwrap_or_default();
+            if let Some(stored) = storage.load(document.id_in(event, epoch)).await? {
                 replica.documents.insert(document, stored.bytes);
             }
         }

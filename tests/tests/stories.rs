@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use muster_client_core::event::Side;
-use muster_client_core::view::Durability;
+use muster_client_core::view::{DoubleView, Durability};
 use muster_client_native::{Client, ClientConfig, EnrolmentLink, Link, LinkEnd, WebSocketCarrier};
 use muster_model::access::Role;
 use muster_model::id::CheckpointId;
 use muster_model::time::Timestamp;
+use muster_model::verdict::Verdict;
 use muster_tests::demo::phone::Phone;
 use muster_tests::network::Network;
 use muster_tests::stage::Stage;
@@ -299,4 +300,46 @@ async fn read_until_failures(
     };
     tokio::time::timeout(AGREE_WITHIN, reading).await.expect("the disk fills up");
     (shown, failed)
+}
+
+/// Doors without network, an attendee who registered after it was lost, and a ticket that says all there is to know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_ticket_opens_doors_that_have_never_heard_of_its_bearer() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage(folder.path()).await;
+    let event = stage.event.to_string();
+    stage.server.command(&["ticket", "keys", &event, "rotate"]).await.unwrap();
+    let (one, other) = (phone(&stage, folder.path(), "A").await, phone(&stage, folder.path(), "B").await);
+    for phone in [&one, &other] {
+        until(&phone.client, "the event is there", || knows_everybody(&phone.client)).await;
+        phone.network.cut();
+    }
+    let late = folder.path().join("late.csv");
+    std::fs::write(&late, "Name,Organisation,Category,E-mail\nIeva Vilciņa,Osta,Press,ieva@example.org\n").unwrap();
+    let late = late.to_string_lossy().into_owned();
+    stage.server.command(&["event", "import", &event, &late, "--source", "late"]).await.unwrap();
+    let issued = stage.server.command(&["ticket", "issue", &event, "--all"]).await.unwrap();
+    let code = issued["tickets"][0]["code"].as_str().unwrap().to_owned();
+    let checkpoint = entrance(&one.client).await;
+    for phone in [&one, &other] {
+        let result = phone.client.scan(checkpoint, &code).await.unwrap();
+        assert_eq!(result.verdict, Verdict::Admitted, "{}", phone.name);
+        assert_eq!(result.card, None, "nobody has told this phone who it is");
+        assert_eq!(result.bearer.unwrap().attendee.to_string(), issued["tickets"][0]["attendee_id"].as_str().unwrap());
+    }
+    for phone in [&one, &other] {
+        phone.network.heal();
+    }
+    let both = [&one, &other];
+    until(&one.client, "phones and server agree", || agree(&stage, &both)).await;
+    for phone in both {
+        let found = async || {
+            let doubles = phone.client.read(|core, now| core.double_admissions(now)).await.unwrap();
+            let named = |double: &DoubleView| double.card.as_ref().is_some_and(|card| card.name == "Ieva Vilciņa");
+            doubles.len() == 1 && doubles.iter().all(|double| named(double) && double.admissions.len() == 2)
+        };
+        until(&phone.client, "the double admission has a name", found).await;
+    }
+    let counts = stage.server.command(&["event", "counts", &event]).await.unwrap();
+    assert_eq!(counts["double_admissions"]["open"], 1);
 }

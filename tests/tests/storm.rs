@@ -46,7 +46,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// Connects, and gets the document. `None` if the server sent it away, or did not take it in.
 async fn comes_back(device: &Enrolled, document: DocumentId) -> Option<(Socket, Automerge)> {
     let mut request = device.sync_url.as_str().into_client_request().ok()?;
-    request.headers_mut().insert("authorization", format!("Bearer {}", device.token.reveal()).parse().ok()?);
+    request.headers_mut().insert("authorization", format!("Bearer {}", device.access_token()).parse().ok()?);
     let (mut socket, _) = connect_async(request).await.ok()?;
     let mut connection = Connection::client(ConnectionConfig::new(PeerId::new(&device.device.to_string()).ok()?, None));
     let mut say = connection.handle(wire_now(), ConnectionEvent::Opened).send;
@@ -82,7 +82,7 @@ async fn crew(stage: &Stage, http: &reqwest::Client) -> Vec<Enrolled> {
     let url = format!("{}/api/v1/events/{}/devices", coordinator.server_url, stage.event);
     let one = async |number: usize| {
         let asked = json!({"role": "staff", "name": format!("Phone {number}")});
-        let answer = http.post(&url).bearer_auth(coordinator.token.reveal()).json(&asked).send().await.unwrap();
+        let answer = http.post(&url).bearer_auth(coordinator.access_token()).json(&asked).send().await.unwrap();
         let answer: Json = answer.error_for_status().unwrap().json().await.unwrap();
         let link = EnrolmentLink::parse(text(&answer, "link").unwrap()).unwrap();
         enrol(http, &link, "Phone").await

@@ -31,6 +31,9 @@ pub(crate) enum Error {
     /// There are no such seeds; the text says what to do.
     #[error("{0}")]
     Seeds(String),
+    /// The server for the API's checks did not say what it should.
+    #[error("muster-api-stage did not say its {0}: see above why")]
+    Stage(&'static str),
     /// Fuzzing found something, or there is nothing to fuzz; the text says what to do.
     #[error("{0}")]
     Fuzz(String),

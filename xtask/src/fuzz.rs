@@ -146,7 +146,7 @@ fn places(workspace: &Workspace, target: &Target) -> Result<Places, Error> {
 fn build(workspace: &Workspace, target: &Target) -> Result<PathBuf, Error> {
     let platform = platform(workspace)?;
     let folder = workspace.target().join("fuzz/build");
-    let mut cargo = workspace.cargo(["build", "--release", "--locked", "--target", &platform, "--bin", &target.name]);
+    let mut cargo = workspace.cargo(["build", "--release", "--target", &platform, "--bin", &target.name]);
     cargo.arg("--manifest-path").arg(workspace.path(CRATE).join("Cargo.toml"));
     run_program(cargo.env("RUSTFLAGS", INSTRUMENTS).env("CARGO_TARGET_DIR", &folder))?;
     Ok(folder.join(platform).join("release").join(format!("{}{}", target.name, std::env::consts::EXE_SUFFIX)))

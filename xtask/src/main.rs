@@ -4,6 +4,7 @@
 //! sees the same environment as one started by hand and rebuilds nothing.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to whoever started it")]
 
+mod api_check;
 mod arrows;
 mod attendees;
 mod bench;
@@ -51,6 +52,8 @@ enum Task {
     Bindings(bindings::Args),
     /// Simulate event days in which everything goes wrong, one a seed, and look for broken promises
     Sim(sim::Args),
+    /// Make requests from the description of the API and look whether the answers are those described
+    ApiCheck(api_check::Args),
     /// Look under which licences, from where and with which known faults the crates come
     Deny(deny::Args),
     /// Look for bytes that break what must hold, guided by the code that they reach
@@ -82,6 +85,7 @@ fn run(task: Task) -> Result<ExitCode, Error> {
         Task::Bench(args) => bench::run(&args),
         Task::Bindings(args) => bindings::run(&args),
         Task::Sim(args) => sim::run(&args),
+        Task::ApiCheck(args) => api_check::run(&args),
         Task::Deny(args) => deny::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use crate::api_check;
 use crate::arrows;
 use crate::bindings;
 use crate::demo;
@@ -18,7 +19,7 @@ use crate::workspace::{Workspace, run as run_program};
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo, the bindings and the look at licences and sources
+    /// Leave out the demo, the bindings, the made requests and the look at licences
     #[arg(long)]
     fast: bool,
 }
@@ -41,7 +42,8 @@ const GATES: [(&str, Action); 7] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 3] = [("demo", demo::check), ("bindings", bindings::check), ("deny", deny::check)];
+const SLOW_GATES: [(&str, Action); 4] =
+    [("demo", demo::check), ("bindings", bindings::check), ("api", api_check::check), ("deny", deny::check)];
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

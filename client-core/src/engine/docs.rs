@@ -94,13 +94,13 @@ impl Engine {
 
     /// Makes the first change of a document of which nothing is here: every replica makes the same.
     fn begin(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
-        let (actor, event) = (self.actor(cx)?, self.event_id(cx)?);
+        let (actor, event, epoch) = (self.actor(cx)?, self.event_id(cx)?, self.epoch_here(&doc));
         let am = self.doc(cx, doc)?;
         let damaged = |source| EngineError::Document { document: doc, source };
         if !am.is_empty() {
             return document::check_version(am).map_err(damaged);
         }
-        *am = document::create(event, &doc, actor).map_err(damaged)?;
+        *am = document::create_in(event, &doc, epoch, actor).map_err(damaged)?;
         let genesis = am.save_after(&[]);
         cx.touched.docs.insert(doc);
         cx.write(Write::AppendChunk(doc, genesis));

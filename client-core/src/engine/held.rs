@@ -23,7 +23,7 @@ const ORDER: [DocKind; 12] = [
 ];
 
 impl Engine {
-    /// Finds out anew which documents this device holds; says which are new.
+    /// Finds out anew which documents this device holds; says which are new, or begun anew.
     pub(super) fn find_held(&mut self, cx: &mut Cx<'_>) -> Result<Vec<DocRef>, EngineError> {
         let (role, event_id) = {
             let (_, identity) = self.book(cx)?;
@@ -46,8 +46,11 @@ impl Engine {
         }
         // What may be appended to but not read (survey answers) is not opened before something was appended.
         held.retain(|doc| role.access(doc).may_read());
-        let new: Vec<DocRef> = held.iter().filter(|doc| !self.held.contains(doc)).copied().collect();
-        self.by_id = held.iter().map(|doc| (super::receive::wire_id(event_id, doc), *doc)).collect();
+        let wanted = self.event_view(cx)?.epochs.clone();
+        let moved = self.epochs_wanted(wanted, &held);
+        let mut new: Vec<DocRef> = held.iter().filter(|doc| !self.held.contains(doc)).copied().collect();
+        new.extend(moved.into_iter().filter(|doc| self.held.contains(doc)));
+        self.by_id = held.iter().map(|doc| (self.spoken_id(event_id, doc), *doc)).collect();
         self.held = held;
         Ok(new)
     }

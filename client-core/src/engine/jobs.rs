@@ -42,6 +42,8 @@ pub(super) enum Job {
     Greet(LinkId, DocRef),
     /// Replace a document's chunks by one.
     Compact(DocRef),
+    /// Write over what was dropped.
+    Purge,
 }
 
 impl Engine {
@@ -79,6 +81,7 @@ impl Engine {
             }
         }
         self.plan_compaction(cx)?;
+        self.plan_purge(cx)?;
         self.jobs_known = true;
         Ok(())
     }
@@ -116,6 +119,10 @@ impl Engine {
             Job::Recount(checkpoint) => self.recount_piece(cx, checkpoint),
             Job::Greet(link, doc) => self.greet(cx, link, doc),
             Job::Compact(doc) => self.compact(cx, doc),
+            Job::Purge => {
+                self.purge(cx);
+                Ok(())
+            }
         };
         match done {
             // One document that cannot be used must not keep the others from being worked on.
@@ -154,7 +161,7 @@ impl Engine {
         cx.write(Write::Meta(format!("{INDEX}{doc}"), None));
         self.jobs.retain(|job| match job {
             Job::Warm(of) | Job::Index(of) | Job::Greet(_, of) | Job::Compact(of) => *of != doc,
-            Job::Recount(_) => true,
+            Job::Recount(_) | Job::Purge => true,
         });
     }
 

@@ -24,8 +24,8 @@ use crate::store::{AttendeeRow, Origin, Write};
 const INLINE_KEYS: usize = 500;
 
 /// The id of a document on the wire.
-pub(crate) fn wire_id(event: EventId, doc: &DocRef) -> DocumentId {
-    DocumentId::from_bytes(*doc.id(event).as_bytes())
+pub(crate) fn wire_id(event: EventId, doc: &DocRef, epoch: u32) -> DocumentId {
+    DocumentId::from_bytes(*doc.id_in(event, epoch).as_bytes())
 }
 
 /// How a message changed a document.
@@ -60,6 +60,10 @@ impl Engine {
                 let doc = document.and_then(|id| self.by_id.get(&id).copied());
                 tracing::info!(%link, code, "the other side gave notice");
                 match doc {
+                    Some(doc) if code == ProtocolCode::DocumentReplaced.as_str() => {
+                        self.replaced_there(link, &doc);
+                        Ok(())
+                    }
                     Some(doc) if changes.is_empty() => self.park(cx, link, doc, &code),
                     Some(doc) => self.recover(cx, link, doc, (&code, &changes)),
                     None => Ok(()),
@@ -83,7 +87,7 @@ impl Engine {
         self.links.get(&link).is_some_and(|link| link.shares(doc))
     }
 
-    fn answer_unavailable(&self, cx: &mut Cx<'_>, id: LinkId, document: DocumentId, is_request: bool) {
+    pub(super) fn answer_unavailable(&self, cx: &mut Cx<'_>, id: LinkId, document: DocumentId, is_request: bool) {
         let frame =
             self.links.get(&id).filter(|_| is_request).and_then(|link| link.connection.unavailable_frame(document));
         cx.effects.extend(frame.map(|bytes| Effect::Send { link: id, bytes }));
@@ -110,20 +114,22 @@ impl Engine {
     /// Says the first word about a document on a link.
     pub(super) fn greet(&mut self, cx: &mut Cx<'_>, link: LinkId, doc: DocRef) -> Result<(), EngineError> {
         self.doc(cx, doc)?;
+        self.expect(cx, doc)?;
         self.open_sync(cx, link, doc)?;
         cx.speak.insert(doc);
         Ok(())
     }
 
-    fn open_sync(&mut self, cx: &Cx<'_>, id: LinkId, doc: DocRef) -> Result<(), EngineError> {
+    pub(super) fn open_sync(&mut self, cx: &Cx<'_>, id: LinkId, doc: DocRef) -> Result<(), EngineError> {
+        let is_coming = self.is_coming(&doc);
         let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
         if link.docs.contains_key(&doc) {
             return Ok(());
         }
         let options = DocSyncOptions { plain_uploads: false };
         let saved = match &link.kind {
-            LinkKind::Server(server) => cx.store.sync_state(server, &doc)?,
-            LinkKind::Phone(_) => None,
+            LinkKind::Server(server) if !is_coming => cx.store.sync_state(server, &doc)?,
+            _ => None,
         };
         let resumed = saved.and_then(|saved| DocSync::resume(SyncRole::Full, options, &saved).ok());
         link.docs.insert(doc, resumed.unwrap_or_else(|| DocSync::new(SyncRole::Full, options)));
@@ -137,6 +143,9 @@ impl Engine {
         doc: DocRef,
         (data, is_request): (&[u8], bool),
     ) -> Result<(), EngineError> {
+        if self.is_coming(&doc) {
+            return self.coming_message(cx, id, doc, (data, is_request));
+        }
         if let Err(error) = self.doc(cx, doc) {
             // One unusable document must not end the talk about the others.
             tracing::warn!(%doc, %error, "a message about a document that cannot be used");
@@ -191,7 +200,7 @@ impl Engine {
         }
         let event = self.event_id(cx)?;
         if lacks {
-            self.answer_unavailable(cx, id, wire_id(event, &doc), true);
+            self.answer_unavailable(cx, id, self.spoken_id(event, &doc), true);
         }
         self.take_in(cx, doc, change)?;
         if refuses {
@@ -249,7 +258,12 @@ impl Engine {
     }
 
     /// Projects changed entries now, or in pieces if they are many. Deletions cannot wait: a piece reads what is there.
-    fn project_some(&mut self, cx: &mut Cx<'_>, doc: DocRef, mut keys: ChangedKeys) -> Result<(), EngineError> {
+    pub(super) fn project_some(
+        &mut self,
+        cx: &mut Cx<'_>,
+        doc: DocRef,
+        mut keys: ChangedKeys,
+    ) -> Result<(), EngineError> {
         let Some(collection) = indexed_collection(doc.kind) else { return Ok(()) };
         keys.retain(|(of, _)| of == collection);
         if keys.len() > INLINE_KEYS {
@@ -339,6 +353,9 @@ impl Engine {
         if let Some(sync) = self.links.get_mut(&id).and_then(|link| link.docs.get_mut(&doc)) {
             sync.peer_lacks_document();
         }
+        if self.is_coming(&doc) {
+            return Ok(());
+        }
         self.park(cx, id, doc, ProtocolCode::DocumentUnavailable.as_str())
     }
 
@@ -358,12 +375,13 @@ impl Engine {
     pub(super) fn speak(&mut self, cx: &mut Cx<'_>) {
         let Ok(event) = self.event_id(cx) else { return };
         for doc in std::mem::take(&mut cx.speak) {
-            let Some(am) = self.docs.get(&doc) else { continue };
+            let wire = self.spoken_id(event, &doc);
+            let Some(am) = self.epochs.spoken_doc(&self.docs, &doc) else { continue };
             for (id, link) in &mut self.links {
                 let Some(sync) = link.docs.get_mut(&doc) else { continue };
                 let Some(outgoing) = sync.generate(am) else { continue };
                 cx.touched.links.insert(*id);
-                let frame = link.connection.sync_frame(wire_id(event, &doc), outgoing);
+                let frame = link.connection.sync_frame(wire, outgoing);
                 cx.effects.extend(frame.map(|bytes| Effect::Send { link: *id, bytes }));
             }
         }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use automerge::{Automerge, Change, ChangeHash, ReadDoc};
 use muster_model::admission::reading::appended_fact;
 use muster_model::document::{self, DocRef};
+use muster_model::erasure::Erasure;
 use muster_model::fact::{self, Fact};
 use muster_model::id::{DeviceId, FactId};
 use muster_model::time::Timestamp;
@@ -204,7 +205,7 @@ fn plan(doc: DocRef, am: &Automerge, refused: &BTreeSet<ChangeHash>, why: &Why<'
         plan.dropped.push(hash);
         let is_root = why.roots.contains(&hash);
         let author = DeviceId::of_actor(change.actor_id());
-        let appended = appended_fact(&doc, &change);
+        let appended = appended_fact(&doc, am, &change);
         let id: Option<FactId> = appended.as_ref().and_then(|(key, _)| key.parse().ok());
         plan.facts.extend(id);
         plan.records |= appended.is_none();
@@ -253,6 +254,21 @@ pub(super) fn brings_refused(cx: &Cx<'_>, doc: DocRef, summary: &SyncSummary) ->
     let refused = cx.store.meta_with_prefix(&prefix)?;
     let hashes: BTreeSet<&str> = refused.iter().filter_map(|(key, _)| key.strip_prefix(&prefix)).collect();
     Ok(!hashes.is_empty() && summary.changes().iter().any(|change| hashes.contains(change.hash.to_string().as_str())))
+}
+
+/// A document was begun anew to forget somebody: what was refused of it forgets them too. Of others' work a server keeps
+/// what may be kept.
+pub(super) fn strike(cx: &mut Cx<'_>, doc: DocRef, own: DeviceId, erasure: &Erasure) -> Result<(), EngineError> {
+    for (key, mut entry) in entries(cx, &doc)? {
+        if entry.author != Some(own) {
+            cx.write(Write::Meta(key, None));
+            continue;
+        }
+        entry.text = entry.text.map(|text| erasure.of_fact(&text, false));
+        entry.change.clear();
+        put_meta(cx, &key, &entry)?;
+    }
+    Ok(())
 }
 
 /// Strikes off what was refused once and is in the document now: somebody accepted it.

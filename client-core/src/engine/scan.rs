@@ -1,6 +1,6 @@
 //! Scans and check-ins: from a code or a name to a verdict and, for whoever is admitted, an entry.
 
-use muster_model::document::{DocKind, DocRef, MAX_SHARDS};
+use muster_model::document::{DocKind, DocRef, checkins_shard};
 use muster_model::fact::{Entry, EntryVia, FactBody};
 use muster_model::fact_order::{in_order, standing};
 use muster_model::id::{AttendeeId, CheckpointId, EventId, FactId};
@@ -234,9 +234,7 @@ impl Engine {
         if let Some(Origin::Roster(DocRef { part: muster_model::document::Part::Shard(shard), .. })) = origin {
             return Ok(DocRef::shard(DocKind::Checkins, *shard));
         }
-        let shards = self.event_view(cx)?.event.shards.clamp(1, MAX_SHARDS);
-        let sum = attendee.to_string().bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        Ok(DocRef::shard(DocKind::Checkins, sum % shards))
+        Ok(checkins_shard(attendee, self.event_view(cx)?.event.shards))
     }
 
     /// Brings the card up to date with what the event settled, after it was.

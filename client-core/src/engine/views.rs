@@ -9,6 +9,7 @@ use std::sync::Arc;
 use automerge::Automerge;
 use muster_model::checkpoint::Checkpoint;
 use muster_model::document::{DocKind, DocRef, DocumentError};
+use muster_model::epoch::Epochs;
 use muster_model::event::{Event, OnlyKey};
 use muster_model::id::{CheckpointId, PresenterId, RoomId, SessionId, TemplateId, TrackId};
 use muster_model::program::{PresenterProfile, Room, Session, Track};
@@ -28,6 +29,7 @@ pub(crate) type ChangedKeys = BTreeSet<(String, String)>;
 pub(crate) struct EventView {
     pub(crate) event: Event,
     pub(crate) checkpoints: BTreeMap<CheckpointId, Checkpoint>,
+    pub(crate) epochs: Epochs,
     key_records: BTreeMap<KeyId, TicketKey>,
     pub(crate) keys: TicketKeys,
     pub(crate) withdrawn: Withdrawn,
@@ -81,13 +83,21 @@ impl EventView {
             records => records?,
         };
         let keys = TicketKeys::new(&key_records);
-        Ok(Self { event, checkpoints: all(doc)?, key_records, keys, withdrawn: withdrawn::read_all(doc)? })
+        Ok(Self {
+            event,
+            checkpoints: all(doc)?,
+            key_records,
+            keys,
+            withdrawn: withdrawn::read_all(doc)?,
+            epochs: Epochs::read(doc)?,
+        })
     }
 
     fn refresh(&mut self, doc: &Automerge, keys: &ChangedKeys) -> Result<(), RecordError> {
         let mut event = BTreeMap::from([(OnlyKey, std::mem::take(&mut self.event))]);
         refresh(doc, keys, &mut event)?;
         self.event = event.into_values().next().unwrap_or_default();
+        self.epochs = Epochs::read(doc)?;
         if keys.iter().any(|(collection, _)| collection == TicketKey::COLLECTION) {
             refresh(doc, keys, &mut self.key_records)?;
             self.keys = TicketKeys::new(&self.key_records);

@@ -21,19 +21,18 @@ impl Projections<'_> {
 
     /// Whether anything was recorded for a bearer at all: most events know their attendees, and pay for one look.
     fn any_borne(&self) -> Result<bool, StoreError> {
-        match self.any_borne {
-            Some(any) => Ok(any),
-            None => self.store.any_borne(),
+        if let Some(any) = self.any_borne.get() {
+            return Ok(any);
         }
+        let any = self.store.any_borne()?;
+        self.any_borne.set(Some(any));
+        Ok(any)
     }
 
     /// Has the places settled again at which these tickets' bearers were: whom they count for may have changed.
     pub(super) fn touch_bearers(&mut self, tickets: impl IntoIterator<Item = TicketHash>) -> Result<(), StoreError> {
         let Some(event) = self.event else { return Ok(()) };
-        if self.any_borne.is_none() {
-            self.any_borne = Some(self.store.any_borne()?);
-        }
-        if self.any_borne == Some(true) {
+        if self.any_borne()? {
             for ticket in tickets {
                 let bearer = bearer_of(event, ticket);
                 let borne = self.facts_of(bearer)?;
@@ -79,7 +78,10 @@ impl Projections<'_> {
 
     /// Whom the facts about `id` count for: somebody else, if `id` is the bearer of a ticket whose holder is known.
     pub(super) fn counts_for(&self, id: AttendeeId) -> Result<AttendeeId, StoreError> {
-        let Some(event) = self.event.filter(|_| self.any_borne().unwrap_or(true)) else { return Ok(id) };
+        let Some(event) = self.event else { return Ok(id) };
+        if !self.any_borne()? {
+            return Ok(id);
+        }
         let borne = self.facts_of(id)?.iter().find_map(|row| borne_by(event, &row.fact));
         borne.map_or(Ok(id), |ticket| self.holder_of(event, ticket))
     }

@@ -138,7 +138,10 @@ impl Projections<'_> {
 
 fn first_walk_in(attendee: AttendeeId, facts: &[Fact]) -> Option<(FactId, &WalkIn)> {
     let walk_ins = standing(facts).into_iter().filter_map(|fact| match &fact.body {
-        FactBody::WalkIn(walk_in) if walk_in.attendee == attendee => Some((fact.id, walk_in)),
+        // One without a name was erased: it counts, and is nobody.
+        FactBody::WalkIn(walk_in) if walk_in.attendee == attendee && !walk_in.name.is_empty() => {
+            Some((fact.id, walk_in))
+        }
         _ => None,
     });
     walk_ins.min_by_key(|(id, _)| *id)

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, ReadDoc};
 use muster_model::admission::reading::appended_fact;
-use muster_model::document::{self, DocRef};
+use muster_model::document::{self, DocKind, DocRef};
+use muster_model::epoch::{Epochs, Founding, found};
+use muster_model::erasure::Erasure;
 use muster_model::fact::{self, Fact};
-use muster_model::id::{DeviceId, EventId};
+use muster_model::id::{AttendeeId, DeviceId, EventId};
 use muster_model::record::{self, Record};
 use muster_model::time::Timestamp;
 use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
@@ -34,6 +36,8 @@ pub(super) struct Server {
     pub(super) clock_ahead_ms: i64,
     /// The tokens with which phones renewed their connections.
     pub(super) tokens: Vec<(usize, String)>,
+    /// Which documents were begun anew, and how often.
+    pub(super) epochs: BTreeMap<DocRef, u32>,
     peers: BTreeMap<usize, Peer>,
 }
 
@@ -48,6 +52,7 @@ impl Server {
             refusal: "fact_foreign",
             clock_ahead_ms: 0,
             tokens: Vec::new(),
+            epochs: BTreeMap::new(),
             peers,
         }
     }
@@ -100,8 +105,51 @@ impl Server {
         WireTime::from_ms(now.ms() + self.clock_ahead_ms)
     }
 
+    fn id_of(&self, doc: &DocRef) -> DocumentId {
+        wire_id(self.event, doc, self.epochs.get(doc).copied().unwrap_or_default())
+    }
+
     fn doc_of(&self, id: DocumentId) -> Option<DocRef> {
-        self.docs.keys().copied().find(|doc| wire_id(self.event, doc) == id)
+        self.docs.keys().copied().find(|doc| self.id_of(doc) == id)
+    }
+
+    fn was_replaced(&self, id: DocumentId) -> bool {
+        let ended = |(doc, epoch): (&DocRef, &u32)| (0..*epoch).any(|ended| wire_id(self.event, doc, ended) == id);
+        self.epochs.iter().any(ended)
+    }
+
+    fn replaced_frame(&self, phone: usize, id: DocumentId) -> Vec<u8> {
+        self.peers[&phone].connection.notice_frame(Some(id), "document_replaced", "begun anew").unwrap()
+    }
+
+    /// Begins documents anew without an attendee, and says so.
+    pub(super) fn erase(&mut self, attendee: AttendeeId, docs: &[DocRef]) -> Vec<(usize, Vec<u8>)> {
+        let mut frames = Vec::new();
+        for doc in docs {
+            let ended = self.id_of(doc);
+            let epoch = self.epochs.entry(*doc).or_default();
+            *epoch += 1;
+            let actor = DeviceId::from_random([0xEE; 8]).actor([1; 8]);
+            let (event, document, epoch, at) = (self.event, *doc, *epoch, Timestamp::from_ms(0));
+            let erasure = Erasure::of([attendee].into(), []);
+            let founding = Founding { event, document, epoch, actor: actor.clone(), at };
+            let new = found(&founding, &self.docs[doc], &erasure).unwrap();
+            self.docs.insert(*doc, new.with_actor(actor));
+            let phones: Vec<usize> = self.peers.keys().copied().collect();
+            for phone in phones {
+                if self.peers.get_mut(&phone).unwrap().docs.remove(doc).is_some() {
+                    frames.push((phone, self.replaced_frame(phone, ended)));
+                }
+            }
+        }
+        let event = DocRef::whole(DocKind::Event);
+        let known = Epochs::read(&self.docs[&event]).unwrap();
+        let epochs = Epochs::new(self.epochs.clone(), [attendee].into());
+        let mut transaction = self.doc(event).transaction();
+        epochs.write(&mut transaction, &known).unwrap();
+        transaction.commit();
+        frames.extend(self.speak(event));
+        frames
     }
 
     /// Takes a frame of a phone; gives the frames for phones.
@@ -124,6 +172,9 @@ impl Server {
     }
 
     fn sync(&mut self, phone: usize, id: DocumentId, data: &[u8], is_request: bool) -> Vec<(usize, Vec<u8>)> {
+        if self.was_replaced(id) {
+            return vec![(phone, self.replaced_frame(phone, id))];
+        }
         let Some(doc) = self.doc_of(id) else {
             let frame = self.peers[&phone].connection.unavailable_frame(id).unwrap();
             return vec![(phone, frame)];
@@ -143,7 +194,7 @@ impl Server {
         for change in summary.changes() {
             let bytes = data[change.range.clone()].to_vec();
             let made = automerge::Change::from_bytes(bytes).unwrap();
-            let appended = appended_fact(&doc, &made);
+            let appended = appended_fact(&doc, am, &made);
             let is_refused = appended.is_some_and(|(key, _)| self.refused_facts.contains(&key));
             if is_refused && am.get_change_by_hash(&change.hash).is_none() {
                 roots.push(change.hash);
@@ -165,7 +216,7 @@ impl Server {
     }
 
     fn speak(&mut self, doc: DocRef) -> Vec<(usize, Vec<u8>)> {
-        let id = wire_id(self.event, &doc);
+        let id = self.id_of(&doc);
         let am = &self.docs[&doc];
         let mut frames = Vec::new();
         for (phone, peer) in &mut self.peers {

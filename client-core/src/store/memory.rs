@@ -57,6 +57,12 @@ impl MemoryStore {
             Write::SyncState(server, doc, bytes) => {
                 drop(self.sync_states.insert((server.clone(), *doc), bytes.clone()));
             }
+            Write::Forget(doc) => {
+                self.chunks.remove(&doc.to_string());
+                self.outbox.retain(|_, row| row.doc != *doc);
+                self.sync_states.retain(|(_, of), _| of != doc);
+            }
+            Write::Purge => {}
             Write::Heard(row) => drop(self.heard.insert(row.device, row.clone())),
             Write::Attendee(row) => drop(self.attendees.insert(row.id, (**row).clone())),
             Write::AttendeeGone(id) => drop(self.attendees.remove(id)),

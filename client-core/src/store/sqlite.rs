@@ -23,7 +23,7 @@ use rusqlite::{Connection, ErrorCode};
 pub use key::DatabaseKey;
 pub use put_aside::{PutAside, put_aside};
 
-use crate::store::{Flush, Store, StoreError, WriteBatch};
+use crate::store::{Flush, Store, StoreError, Write, WriteBatch};
 
 /// How long another process may hold the database before we give up: a moment, in case it is just closing.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
@@ -70,6 +70,8 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
+        // What is deleted is written over, so that whoever was erased does not stay in free pages.
+        connection.pragma_update(None, "secure_delete", true).map_err(failed)?;
         migrations::migrate(&mut connection)?;
         Ok(Self { connection, flush: Flush::Now })
     }
@@ -98,6 +100,15 @@ impl SqliteStore {
         }
     }
 
+    /// The log holds what was deleted until it is written over.
+    fn empty_log(&self) {
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        if !matches!(emptied, Ok(0)) {
+            // What was to be committed is. The next time that the log is folded in writes over it.
+            tracing::warn!("the database's log could not be emptied");
+        }
+    }
+
     /// Lets the database grow to at most so many pages of 4 KiB, for tests of a full disk.
     ///
     /// # Errors
@@ -119,6 +130,8 @@ impl Store for SqliteStore {
         transaction.commit().map_err(failed)?;
         if batch.forgets() {
             self.scrub();
+        } else if batch.writes.contains(&Write::Purge) {
+            self.empty_log();
         }
         Ok(())
     }

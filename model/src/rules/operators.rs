@@ -95,8 +95,7 @@ fn time(operands: &[&DataValue<'_>]) -> Option<Timestamp> {
 /// Two times, and the tolerance in milliseconds, which rules have in minutes.
 fn times(operands: &[&DataValue<'_>]) -> Option<(i64, i64, i64)> {
     let minutes = match operands.get(2) {
-        None | Some(DataValue::Null) => 0,
-        Some(DataValue::String("")) => 0,
+        None | Some(DataValue::Null | DataValue::String("")) => 0,
         Some(value) => value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())?,
     };
     Some((operands.first()?.as_i64()?, operands.get(1)?.as_i64()?, minutes.saturating_mul(60_000)))

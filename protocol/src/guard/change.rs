@@ -30,18 +30,23 @@ pub(super) fn check(body: &[u8], envelope: Envelope, budget: &mut Budget<'_>) ->
     let time_s = cursor.signed("a time")?;
     let message = cursor.prefixed("a message")?;
     budget.text(u64::try_from(message.len()).unwrap_or(u64::MAX))?;
-    for _ in 0..cursor.count("other actors", budget.limits.max_actors)? {
+    let others = cursor.count("other actors", budget.limits.max_actors)?;
+    let others_at = cursor.position();
+    for _ in 0..others {
         cursor.prefixed("an actor")?;
     }
-    let ops = check_columns(&mut cursor, budget)?;
+    let other_actors = body.get(others_at..cursor.position()).unwrap_or_default().to_vec();
+    let actors = u64::try_from(others).unwrap_or(u64::MAX).saturating_add(1);
+    let ops = check_columns(&mut cursor, actors, budget)?;
     check_numbers(seq, start_op, ops)?;
     check_extra(cursor.rest(), seq)?;
     let Envelope { hash, range, compressed } = envelope;
-    Ok(ChangeSummary { hash, actor, seq, start_op, ops, time_s, deps, range, compressed })
+    Ok(ChangeSummary { hash, actor, seq, start_op, ops, time_s, deps, other_actors, range, compressed })
 }
 
-/// Sums all columns; returns the number of operations.
-fn check_columns(cursor: &mut Cursor<'_>, budget: &mut Budget<'_>) -> Result<u64, GuardError> {
+/// Sums all columns; returns the number of operations. Automerge panics at an operation of an actor whose number is none of
+/// the change's `actors` (0.12 `src/op_set2/change/batch.rs`, `import_ops`).
+fn check_columns(cursor: &mut Cursor<'_>, actors: u64, budget: &mut Budget<'_>) -> Result<u64, GuardError> {
     let columns = column_list(cursor)?;
     let mut ops = 0;
     let mut rows = Vec::with_capacity(columns.len());
@@ -50,6 +55,9 @@ fn check_columns(cursor: &mut Cursor<'_>, budget: &mut Budget<'_>) -> Result<u64
             return Err(GuardError::Column { spec: spec.0 });
         }
         let totals = totals(spec, cursor.take(length, "a column")?)?;
+        if totals.actors > actors {
+            return Err(GuardError::Column { spec: spec.0 });
+        }
         if spec.id() == ACTION && spec.kind() == ColumnType::Integer {
             ops = totals.items;
         }

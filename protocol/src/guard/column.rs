@@ -59,6 +59,8 @@ pub(super) struct ColumnTotals {
     pub(super) members: u64,
     /// Bytes of text with every run written out.
     pub(super) text_bytes: u64,
+    /// How many actors there must be for the largest number of an actor column to name one.
+    pub(super) actors: u64,
 }
 
 /// Reads the specification and length of each column.
@@ -135,6 +137,10 @@ fn value(kind: ColumnType, cursor: &mut Cursor<'_>, count: u64, totals: &mut Col
             let members = cursor.unsigned(VALUE)?;
             totals.members = totals.members.saturating_add(members.saturating_mul(count));
         }
+        ColumnType::Actor => {
+            let number = cursor.unsigned(VALUE)?;
+            totals.actors = totals.actors.max(number.saturating_add(1));
+        }
         _ => {
             cursor.unsigned(VALUE)?;
         }
@@ -147,6 +153,7 @@ mod tests {
     use super::*;
 
     const INTEGER: ColumnSpec = ColumnSpec(4 << 4 | 2);
+    const ACTOR: ColumnSpec = ColumnSpec(2 << 4 | 1);
     const GROUP: ColumnSpec = ColumnSpec(7 << 4);
     const STRING: ColumnSpec = ColumnSpec(1 << 4 | 5);
     const BOOLEAN: ColumnSpec = ColumnSpec(3 << 4 | 4);
@@ -163,6 +170,12 @@ mod tests {
         assert_eq!(totals(GROUP, &[4, 100]).unwrap().members, 400);
         assert_eq!(totals(STRING, &[10, 3, b'a', b'b', b'c']).unwrap().text_bytes, 30);
         assert_eq!(totals(BOOLEAN, &[2, 3]).unwrap().items, 5);
+    }
+
+    #[test]
+    fn actors_are_counted_up_to_the_largest_number() {
+        assert_eq!(totals(ACTOR, &[3, 0, 0x7e, 4, 2, 0, 5]).unwrap().actors, 5);
+        assert_eq!(totals(ACTOR, &[0, 5]).unwrap().actors, 0);
     }
 
     #[test]

@@ -93,6 +93,7 @@ pub(crate) struct ChangeBody {
     pub(crate) actor: Vec<u8>,
     pub(crate) seq: u64,
     pub(crate) start_op: u64,
+    pub(crate) others: Vec<Vec<u8>>,
     pub(crate) columns: Vec<(u32, Vec<u8>)>,
     pub(crate) extra: Vec<u8>,
 }
@@ -108,8 +109,10 @@ impl ChangeBody {
         out.extend(prefixed(&self.actor));
         out.extend(unsigned(self.seq));
         out.extend(unsigned(self.start_op));
-        // time 0, no message, no other actors
-        out.extend([0, 0, 0]);
+        // time 0, no message
+        out.extend([0, 0]);
+        out.extend(unsigned(u64::try_from(self.others.len()).unwrap()));
+        self.others.iter().for_each(|other| out.extend(prefixed(other)));
         out.extend(columns(&self.columns));
         out.extend(&self.extra);
         out

@@ -57,6 +57,30 @@ fn a_gap_in_an_actors_changes_would_panic() {
 }
 
 #[test]
+fn an_operation_that_names_somebody_who_wrote_nothing_would_panic() {
+    let mut doc = document(b"victim");
+    doc.load_incremental(&change_chunk(&build::puts(1, b"k").encode())).unwrap();
+    let mut ledger = DocLedger::read(&doc, PendingLimits::default());
+    let by = |actor: &[u8], others: &[&[u8]]| {
+        let others = others.iter().map(|other| other.to_vec()).collect();
+        change_chunk(&ChangeBody { actor: actor.to_vec(), others, ..build::puts(1, b"k") }.encode())
+    };
+    let naming_nobody = by(b"mallory", &[b"nobody"]);
+    let mut admit = |chunks: Vec<Vec<u8>>| {
+        let summary = check(&Message::of(chunks).encode()).unwrap();
+        ledger.admit(&doc, summary.changes()).map_err(|error| error.code().as_str())
+    };
+    assert_eq!(admit(vec![naming_nobody.clone()]), Err("guard_sequence"));
+    assert_eq!(admit(vec![naming_nobody.clone(), by(b"nobody", &[])]), Err("guard_sequence"), "only afterwards");
+    assert_eq!(admit(vec![by(b"bob", &[b"attacker"])]), Ok(()), "who is in the document");
+    assert_eq!(admit(vec![by(b"dave", &[]), by(b"carol", &[b"dave", b"attacker"])]), Ok(()), "who wrote before");
+
+    // Why: this is what Automerge does with it.
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| doc.load_incremental(&naming_nobody)));
+    assert!(panics.is_err(), "Automerge checks this by itself now: the ledger may be simpler");
+}
+
+#[test]
 fn an_actor_that_uses_an_operation_number_twice() {
     let first = change_chunk(&build::puts(3, b"k").encode());
     let parent = Change::try_from(first.as_slice()).unwrap().hash();

@@ -15,6 +15,7 @@ use muster_model::fact_order::standing;
 use muster_model::id::{AttendeeId, CheckpointId, EventId, SessionId};
 use muster_model::program::Session;
 use muster_model::readiness::{self, ReadinessTemplate};
+use muster_model::ticket::bearer;
 use muster_model::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -140,6 +141,7 @@ async fn gather(app: &App, id: EventId) -> Result<Data, ApiError> {
     let templates = records::all::<ReadinessTemplate>;
     let templates = documents.read(id, DocRef::whole(DocKind::Rooms), templates).await?.into_values().collect();
     let attendees = records::attendees(documents, id, &event).await?;
+    let check_ins = bearer::settled(id, check_ins, &records::holders(&attendees));
     let programme = records::programme(documents, id, event).await?;
     Ok(Data {
         event: programme.event,

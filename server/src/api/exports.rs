@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use muster_model::document::DocKind;
 use muster_model::event::Event;
 use muster_model::id::EventId;
+use muster_model::ticket::bearer;
 
 use super::input::Path;
 use crate::app::{App, AppState};
@@ -131,6 +132,7 @@ async fn file(app: &App, id: EventId, format: ExportFormat) -> Result<(String, V
         ExportFormat::CheckinsCsv => {
             let attendees = records::attendees(&app.documents, id, &data.event).await?;
             let (facts, _) = records::facts(&app.documents, id, &data.event, DocKind::Checkins).await?;
+            let facts = bearer::settled(id, facts, &records::holders(&attendees));
             let devices = devices::list(&app.storage, id).await?;
             blocking(move || {
                 let names = CheckinNames {

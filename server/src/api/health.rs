@@ -40,7 +40,10 @@ pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<HealthView
 /// What the server counts, in the text format of Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "health", operation_id = "metrics",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text"))
+    responses(
+        (status = 200, body = String, content_type = "application/openmetrics-text"),
+        (status = "default", description = "There is no such thing at the public listener.", body = ErrorBody)
+    )
 )]
 pub(crate) async fn metrics(State(app): State<AppState>) -> Result<impl IntoResponse, ApiError> {
     let text = app.metrics.encode(&app).map_err(|error| ApiError::logged(ErrorCode::Internal, &error))?;

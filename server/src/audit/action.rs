@@ -28,6 +28,8 @@ actions! {
     Imported => "event.imported";
     /// People were exported: attendees or check-ins.
     Exported => "event.exported";
+    /// It was said for how long an event's personal data is kept.
+    RetentionSet => "event.retention_set";
     /// Personal data of an event was erased when its time was over.
     EventErased => "event.erased";
     /// Personal data of one attendee was erased.
@@ -64,6 +66,12 @@ actions! {
     QuarantineDiscarded => "quarantine.discarded";
     /// A signing key was replaced.
     KeyRotated => "key.rotated";
+    /// A key of tickets was retired: what it signed is refused.
+    KeyRetired => "key.retired";
+    /// Tickets were made and handed out.
+    TicketsIssued => "tickets.issued";
+    /// An attendee's ticket was withdrawn, or given back.
+    TicketWithdrawn => "tickets.withdrawn";
     /// The server's data was copied elsewhere; the copy holds this entry.
     BackupMade => "backup.made";
     /// The copy that was recorded before could not be made.

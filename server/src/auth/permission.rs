@@ -17,6 +17,8 @@ pub enum Action {
     ListDocuments,
     /// Import a file.
     Import,
+    /// Erase an attendee, and say for how long personal data is kept.
+    Erase,
     /// Export the public programme.
     ExportProgramme,
     /// Export attendees or check-ins.
@@ -27,6 +29,8 @@ pub enum Action {
     SettleQuarantine,
     /// List, invite and remove accounts.
     ManageAccounts,
+    /// Issue and withdraw tickets, manage their keys.
+    ManageTickets,
     /// Read how many are in and how many rooms are ready.
     ReadCounts,
 }
@@ -35,14 +39,16 @@ pub enum Action {
 #[must_use]
 pub const fn allows(role: RoleKind, action: Action) -> bool {
     use Action::{
-        BackUp, CreateEvent, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts, ManageDevices,
-        ReadCounts, SeeEvent, SettleQuarantine,
+        BackUp, CreateEvent, Erase, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts,
+        ManageDevices, ManageTickets, ReadCounts, SeeEvent, SettleQuarantine,
     };
     let [coordinator, finance, staff, presenter] = match action {
         CreateEvent | BackUp => [false, false, false, false],
         SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
         ReadCounts => [true, true, true, false],
-        Import | ExportPeople | ManageAccounts | ManageDevices | SettleQuarantine => [true, false, false, false],
+        Import | Erase | ExportPeople | ManageAccounts | ManageDevices | ManageTickets | SettleQuarantine => {
+            [true, false, false, false]
+        }
     };
     match role {
         RoleKind::Coordinator => coordinator,

@@ -7,6 +7,7 @@ use muster_model::id::{CheckpointId, DeviceId, EventId, PresenterId};
 use serde_json::{Value, json};
 
 use super::CliError;
+use super::erasure;
 use super::output;
 use super::people::{self, Output};
 use super::transport::{Call, Transport};
@@ -58,6 +59,17 @@ pub(super) enum EventCommand {
         /// The file to write [default: standard output]
         #[arg(long)]
         output: Option<PathBuf>,
+    },
+    /// Show or set for how long personal data is kept after the event
+    Retention {
+        /// The event's id
+        event: EventId,
+        /// Erase it so many days after the end
+        #[arg(long, value_name = "N", conflicts_with = "never")]
+        days: Option<u32>,
+        /// Keep it until somebody erases it
+        #[arg(long)]
+        never: bool,
     },
     /// Count who is in and which rooms are ready
     Counts {
@@ -177,6 +189,10 @@ async fn run_event(api: &Transport, command: EventCommand, json: bool, output: O
             print(&events, json, output, people::events)
         }
         EventCommand::Export { event, format, output: file } => export(api, event, &format, file, output).await,
+        EventCommand::Retention { event, days, never } => {
+            let days = days.map(Some).or(never.then_some(None));
+            erasure::retention(api, event, days, (json, output)).await
+        }
         EventCommand::Counts { event } => {
             let counts = api.json(Call::get(format!("/api/v1/events/{event}/counts"))).await?;
             print(&counts, json, output, people::counts)

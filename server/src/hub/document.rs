@@ -24,7 +24,7 @@ use muster_model::admission::reading::Awaited;
 use muster_model::id::DeviceId;
 use muster_protocol::guard::SyncSummary;
 use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, StorageId, Whole};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::HubError;
@@ -54,6 +54,8 @@ pub(super) enum Message {
     Subscribe { link: u64, add: Vec<StorageId>, remove: Vec<StorageId> },
     /// Something of the server's own to do.
     Work(Box<dyn Work>),
+    /// Store everything, hand the document over and end: it begins a new epoch.
+    HandOver(oneshot::Sender<Automerge>),
     /// A connection or a lease has gone: look around.
     Nudge,
     /// Store everything and end.
@@ -149,7 +151,8 @@ pub(super) fn spawn(shared: Arc<Shared>, handle: Arc<Handle>, mut messages: mpsc
             Ok(Err(error)) => (Some(error), false),
             Err(_) => (Some(HubError::Failed), true),
         };
-        if let Some(error) = error {
+        let replaced = matches!(error, Some(HubError::Replaced));
+        if let Some(error) = error.filter(|_| !replaced) {
             tracing::error!(document = ?handle.id, %error, panicked, "a document failed and leaves memory");
             shared.counters.document_failures.add(1);
             if panicked {
@@ -160,7 +163,9 @@ pub(super) fn spawn(shared: Arc<Shared>, handle: Arc<Handle>, mut messages: mpsc
         }
         shared.registry.remove(&handle);
         messages.close();
-        handle.end_attached(panicked);
+        if !replaced {
+            handle.end_attached(panicked);
+        }
         while let Ok(message) = messages.try_recv() {
             if let Message::Work(work) = message {
                 work.answer(Err(handle.why()));
@@ -273,7 +278,11 @@ impl Document {
     /// Whether waiting would hold somebody up: what is not changes, and not the answer to what we passed on.
     fn is_urgent(&self, message: &Message) -> bool {
         match message {
-            Message::Work(_) | Message::Attach(_) | Message::Ephemeral { .. } | Message::Stop => true,
+            Message::Work(_)
+            | Message::HandOver(_)
+            | Message::Attach(_)
+            | Message::Ephemeral { .. }
+            | Message::Stop => true,
             Message::Sync { link, incoming } => {
                 let has_level = self.peers.get(link).is_some_and(|peer| peer.sync.level().is_some());
                 !has_level && !incoming.summary.has_changes()
@@ -295,6 +304,7 @@ impl Document {
             Message::Ephemeral { link, session, count, data } => self.relay(link, &session, count, &data),
             Message::Subscribe { link, add, remove } => self.subscribe(link, &add, &remove),
             Message::Work(work) => self.work(work).await?,
+            Message::HandOver(taker) => return Err(self.hand_over(taker).await),
             Message::Nudge | Message::Stop => {}
         }
         Ok(())
@@ -311,6 +321,17 @@ impl Document {
             self.detach(link);
         }
         self.flush().await
+    }
+
+    /// Gives the document away as it is stored. Whatever comes from now on is not taken in, so nobody is told that it was.
+    async fn hand_over(&mut self, taker: oneshot::Sender<Automerge>) -> HubError {
+        if let Err(error) = self.flush().await {
+            return error;
+        }
+        drop(self.handle.failure.set(HubError::Replaced));
+        // The taker may have gone: then those who use the document come back and find it as it was.
+        drop(taker.send(self.doc.clone()));
+        HubError::Replaced
     }
 
     /// Leaves memory if nobody uses the document; says whether it did.

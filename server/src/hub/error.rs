@@ -28,6 +28,9 @@ pub enum HubError {
     /// Something went wrong with the document; it is loaded anew at the next use.
     #[error("the document failed and is being reloaded: try again")]
     Failed,
+    /// The document begins a new epoch at this moment.
+    #[error("the document is begun anew at this moment: try again")]
+    Replaced,
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Stopped,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use automerge::ChangeHash;
 use axum::body::Bytes;
-use muster_protocol::{DocumentId, FEATURE_NOTICE, Frame, PeerId, PeerInfo, SharedSync, StorageId};
+use muster_protocol::{DocumentId, FEATURE_NOTICE, Frame, PeerId, PeerInfo, ProtocolCode, SharedSync, StorageId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::shared::Shared;
@@ -200,6 +200,17 @@ impl Link {
     pub(super) fn send_notice(&self, our_id: &PeerId, document: DocumentId, code: &str, detail: &str) {
         if self.reads_notices {
             self.send(self.notice(our_id, document, (code, detail), Vec::new()));
+        }
+    }
+
+    /// Tells the peer that a document's epoch has ended. One that reads no notices hears that the document is not here.
+    pub(super) fn send_replaced(&self, our_id: &PeerId, document: DocumentId) {
+        if self.reads_notices {
+            let code = ProtocolCode::DocumentReplaced;
+            self.send(self.notice(our_id, document, (code.as_str(), code.remedy()), Vec::new()));
+        } else {
+            let (sender, target) = (our_id.clone(), self.peer_id.clone());
+            self.send(Frame::DocUnavailable { sender, target, document }.encode());
         }
     }
 

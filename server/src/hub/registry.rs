@@ -1,11 +1,12 @@
 //! Which documents are open, and who uses them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use muster_model::document::{DocId, DocRef};
 use muster_model::id::EventId;
+use muster_protocol::DocumentId;
 use tokio::sync::mpsc;
 
 use super::document::{self, Message};
@@ -18,6 +19,7 @@ pub(super) struct Handle {
     pub(super) id: DocId,
     pub(super) event: EventId,
     pub(super) document: DocRef,
+    pub(super) epoch: u32,
     pub(super) mailbox: mpsc::Sender<Message>,
     /// How many changes it holds, for the guard.
     pub(super) stored_changes: AtomicU64,
@@ -45,6 +47,18 @@ impl Handle {
         }
     }
 
+    /// Tells the connections that use the document, whose epoch has ended.
+    pub(super) fn tell_replaced(&self, shared: &Shared) {
+        for link in std::mem::take(&mut *self.attached()).into_values() {
+            link.send_replaced(&shared.peer_id, DocumentId::from_bytes(*self.id.as_bytes()));
+        }
+    }
+
+    /// Whether its epoch has ended, or is just ending.
+    pub(super) fn is_replaced(&self) -> bool {
+        matches!(self.failure.get(), Some(HubError::Replaced))
+    }
+
     pub(super) fn why(&self) -> HubError {
         self.failure.get().cloned().unwrap_or(HubError::Failed)
     }
@@ -61,6 +75,13 @@ impl Lease {
     pub(super) fn attach(&mut self, link: &Arc<Link>) {
         self.link = Some(link.id);
         self.handle.attached().insert(link.id, Arc::clone(link));
+    }
+}
+
+impl Lease {
+    /// The document, for longer than the right to use it.
+    pub(super) fn handle(&self) -> Arc<Handle> {
+        Arc::clone(&self.handle)
     }
 }
 
@@ -87,6 +108,8 @@ impl Drop for Lease {
 #[derive(Default)]
 pub(super) struct Registry {
     open: Mutex<HashMap<DocId, Arc<Handle>>>,
+    /// Documents that begin a new epoch at this moment; locked after `open`.
+    held: Mutex<HashSet<(EventId, DocRef)>>,
 }
 
 impl Registry {
@@ -94,14 +117,33 @@ impl Registry {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a document, or gives the open one. `None` when the hub is shutting down: what is asked for under the same
+    fn held(&self) -> MutexGuard<'_, HashSet<(EventId, DocRef)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on these documents cannot be opened.
+    pub(super) fn hold(&self, event: EventId, documents: &[DocRef]) {
+        let _order = self.open();
+        self.held().extend(documents.iter().map(|document| (event, *document)));
+    }
+
+    /// They can again.
+    pub(super) fn release(&self, event: EventId, documents: &[DocRef]) {
+        self.held().retain(|(of, document)| *of != event || !documents.contains(document));
+    }
+
+    /// Opens a document, or gives the open one. Refused when the hub is shutting down: what is asked for under the same
     /// lock afterwards, all open documents, is then all there will be.
-    pub(super) fn lease(&self, shared: &Arc<Shared>, event: EventId, document: DocRef) -> Option<Lease> {
-        let id = document.id(event);
+    pub(super) fn lease(&self, shared: &Arc<Shared>, event: EventId, document: DocRef) -> Result<Lease, HubError> {
         let mut open = self.open();
         if shared.is_stopping() {
-            return None;
+            return Err(HubError::Stopped);
         }
+        if self.held().contains(&(event, document)) {
+            return Err(HubError::Replaced);
+        }
+        let epoch = shared.catalog_of(event).epoch(&document);
+        let id = document.id_in(event, epoch);
         let living = open.get(&id).filter(|handle| !handle.mailbox.is_closed());
         let handle = living.cloned().unwrap_or_else(|| {
             let (mailbox, messages) = mpsc::channel(shared.config.mailbox.max(1));
@@ -109,6 +151,7 @@ impl Registry {
                 id,
                 event,
                 document,
+                epoch,
                 mailbox,
                 stored_changes: AtomicU64::new(0),
                 culprit: AtomicU64::new(0),
@@ -121,7 +164,7 @@ impl Registry {
             handle
         });
         handle.leases.fetch_add(1, Ordering::AcqRel);
-        Some(Lease { handle, link: None })
+        Ok(Lease { handle, link: None })
     }
 
     /// Takes the document out if nobody uses it. Leases are given under the same lock, so nobody can begin meanwhile.

@@ -35,7 +35,7 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     link: Arc<Link>,
     catalog: Arc<Catalog>,
-    growth: watch::Receiver<usize>,
+    growth: watch::Receiver<u64>,
     limits: GuardLimits,
     inbound: InboundBudget,
     documents: BTreeMap<DocumentId, Lease>,
@@ -161,6 +161,9 @@ impl Session {
         let stopping = || Ending::ShuttingDown;
         let own = self.inbound.take(data.len()).await.ok_or_else(stopping)?;
         let all = self.shared.inbound.take(data.len()).await.ok_or_else(stopping)?;
+        if self.documents.get(&document).is_some_and(|lease| lease.is_replaced()) {
+            self.documents.remove(&document);
+        }
         if !self.documents.contains_key(&document) {
             match self.find(document) {
                 Some((found, access)) => self.attach(document, found, access, false).await?,
@@ -206,13 +209,17 @@ impl Session {
             muster_model::access::Role::Presenter(presenter) => Some(DocRef::presenter(presenter)),
             _ => None,
         };
-        let own = own.filter(|own| own.id(principal.event) == id);
+        let own = own.filter(|own| self.catalog.id(own) == id);
         let found = own.or_else(|| self.catalog.find(id))?;
         let access = principal.role.access(&found);
         access.may_read().then_some((found, access))
     }
 
     fn deny(&mut self, document: DocumentId) -> Result<(), Ending> {
+        if self.catalog.has_ended(DocId::from_bytes(*document.as_bytes())) {
+            self.link.send_replaced(&self.shared.peer_id, document);
+            return Ok(());
+        }
         if self.denied.len() < self.shared.config.documents_per_peer {
             self.denied.insert(document);
         }
@@ -245,7 +252,10 @@ impl Session {
             None => None,
         };
         let event = self.link.principal.event;
-        let mut lease = self.shared.lease(event, found).map_err(|_| Ending::ShuttingDown)?;
+        let mut lease = self.shared.lease(event, found).map_err(|error| match error {
+            HubError::Stopped => Ending::ShuttingDown,
+            _ => self.link.overload(),
+        })?;
         lease.attach(&self.link);
         let subscriptions = self.subscriptions.iter().cloned().collect();
         let attach = Attach { link: Arc::clone(&self.link), access, saved, subscriptions, speak_first };
@@ -256,7 +266,11 @@ impl Session {
     /// Hands a message to a document, if it is attached.
     async fn tell(&self, document: DocumentId, message: Message) -> Result<(), Ending> {
         let Some(lease) = self.documents.get(&document) else { return Ok(()) };
-        deliver(&lease.mailbox, message).await.map_err(|()| self.link.overload())
+        match deliver(&lease.mailbox, message).await {
+            // Told already; what is about the ended epoch says nothing any more.
+            Err(()) if lease.is_replaced() => Ok(()),
+            delivered => delivered.map_err(|()| self.link.overload()),
+        }
     }
 
     async fn subscribe(&mut self, add: Vec<StorageId>, remove: Vec<StorageId>) -> Result<(), Ending> {

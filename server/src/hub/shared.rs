@@ -120,6 +120,8 @@ impl Shared {
         if !self.store.has_event(event).await? {
             return Err(HubError::UnknownEvent);
         }
+        // Before anything of the event is opened: ids of documents follow from their epochs.
+        self.catalog_of(event).move_on(self.store.epochs(event).await?);
         lock(&self.events).insert(event);
         Ok(())
     }
@@ -127,7 +129,7 @@ impl Shared {
     /// Opens a document, and makes it known.
     pub(super) fn lease(self: &Arc<Self>, event: EventId, document: DocRef) -> Result<Lease, HubError> {
         self.catalog_of(event).add([document]);
-        self.registry.lease(self, event, document).ok_or(HubError::Stopped)
+        self.registry.lease(self, event, document)
     }
 
     /// What is known of an event's documents so far.

@@ -55,6 +55,8 @@ fn is_pretix(keys: &[String]) -> bool {
         || (has("slug") && has("date_from"))
         || (has("question") && has("identifier"))
         || has("positionid")
+        || has("valid_keys")
+        || (has("secret") && (has("blocked") || has("created")))
         || (has("results") && has("count"))
 }
 

@@ -22,11 +22,14 @@ use automerge::ReadDoc;
 use automerge::transaction::Transactable;
 use muster_model::attendee::{Attendee, Contact};
 use muster_model::checkpoint::Checkpoint;
-use muster_model::document::{DocKind, DocRef};
+use muster_model::document::{DocKind, DocRef, later_collection};
 use muster_model::event::{Event, OnlyKey};
 use muster_model::id::{AttendeeId, CheckpointId, PresenterId, RoomId, SessionId, TrackId};
 use muster_model::program::{PresenterProfile, Room, Session, Track};
 use muster_model::record::{self, Record, RecordError};
+use muster_model::ticket::TicketHash;
+use muster_model::ticket::key::{KeyId, TicketKey};
+use muster_model::ticket::withdrawn::{self, Withdrawal, Withdrawn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -37,6 +40,7 @@ mod logistics;
 mod matching;
 mod merge;
 mod place;
+mod tickets;
 
 pub use logistics::LogisticsWrite;
 pub use matching::presenters;
@@ -80,6 +84,10 @@ pub struct Current {
     pub event: Event,
     /// Its checkpoints.
     pub checkpoints: BTreeMap<CheckpointId, Checkpoint>,
+    /// Its keys of signed tickets.
+    pub ticket_keys: BTreeMap<KeyId, TicketKey>,
+    /// Its withdrawn tickets.
+    pub withdrawn: Withdrawn,
     /// Its rooms.
     pub rooms: BTreeMap<RoomId, Room>,
     /// Its tracks.
@@ -103,6 +111,10 @@ pub enum RecordWrite {
     Event(Box<Event>),
     /// A checkpoint.
     Checkpoint(CheckpointId, Checkpoint),
+    /// A key of signed tickets.
+    TicketKey(KeyId, TicketKey),
+    /// A ticket that lets nobody in, or does again.
+    Withdrawn(TicketHash, Option<Withdrawal>),
     /// A room.
     Room(RoomId, Room),
     /// A track.
@@ -131,6 +143,11 @@ impl RecordWrite {
         match self {
             Self::Event(event) => record::put(doc, &OnlyKey, event.as_ref()),
             Self::Checkpoint(id, checkpoint) => record::put(doc, id, checkpoint),
+            Self::TicketKey(id, key) => {
+                later_collection(doc, TicketKey::COLLECTION)?;
+                record::put(doc, id, key)
+            }
+            Self::Withdrawn(ticket, withdrawal) => withdrawn::put(doc, *ticket, *withdrawal),
             Self::Room(id, room) => record::put(doc, id, room),
             Self::Track(id, track) => record::put(doc, id, track),
             Self::Session(id, session) => record::put(doc, id, session.as_ref()),
@@ -201,8 +218,11 @@ pub fn plan(draft: &Draft, current: &Current, base: &Base) -> Result<ImportPlan,
         resolved = matching::resolve(draft, current, base);
         &resolved
     };
+    let asked = tickets::asked_elsewhere(draft, current);
+    let draft = asked.as_ref().unwrap_or(draft);
     let mut planner = Planner::new(draft, base);
     planner.program(current);
+    planner.tickets(current)?;
     let mut event = planner.event(current);
     planner.attendees(current, &mut event)?;
     planner.logistics(current);

@@ -15,6 +15,7 @@ use super::{Draft, ReadContext};
 mod checkpoints;
 mod event;
 mod orders;
+mod tickets;
 
 pub(crate) type Fields = Map<String, Value>;
 
@@ -25,6 +26,8 @@ struct Resources<'a> {
     items: Items,
     lists: Vec<&'a Fields>,
     questions: Vec<&'a Fields>,
+    revoked: Vec<&'a Fields>,
+    blocked: Vec<&'a Fields>,
     event: Option<&'a Fields>,
     notes: ImportNotes,
 }
@@ -62,6 +65,11 @@ impl Items {
         self.by_id.insert(id, item);
     }
 
+    /// The categories of all products, by their numbers.
+    fn products(&self) -> BTreeMap<String, String> {
+        self.by_id.keys().map(|id| (id.to_string(), self.category(*id))).collect()
+    }
+
     /// A product, if it is known.
     pub(crate) fn get(&self, id: i64) -> Option<&Item> {
         self.by_id.get(&id)
@@ -94,7 +102,9 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         let limit = u64::try_from(context.limits.attendees).unwrap_or(u64::MAX);
         return Err(ImportError::TooLarge { what: "positions", limit });
     }
-    let nothing = resources.orders.is_empty() && resources.lists.is_empty() && resources.event.is_none();
+    let withdrawn = resources.revoked.len() + resources.blocked.len();
+    let nothing =
+        resources.orders.is_empty() && resources.lists.is_empty() && resources.event.is_none() && withdrawn == 0;
     if nothing && resources.items.is_empty() && resources.questions.is_empty() && resources.notes.notes.is_empty() {
         return Err(ImportError::Incomplete {
             what: "order, check-in list, product or event",
@@ -104,6 +114,11 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
     let mut draft = Draft { notes: std::mem::take(&mut resources.notes), ..Draft::default() };
     draft.silent = BTreeSet::from([
         ("attendees", "revoked_tickets"),
+        ("attendees", "ticket_key"),
+        ("ticket_keys", "valid_from"),
+        ("ticket_keys", "retired_at"),
+        ("ticket_keys", "categories"),
+        ("ticket_keys", "products"),
         ("contacts", "dietary_needs"),
         ("contacts", "access_needs"),
         ("checkpoints", "kind"),
@@ -113,7 +128,7 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         ("checkpoints", "capacity"),
     ]);
     if resources.questions.is_empty() {
-        draft.silent.insert(("checkpoints", "questions"));
+        draft.silent.extend([("checkpoints", "questions"), ("attendees", "answered")]);
     }
     if resources.items.is_empty() && !(resources.orders.is_empty() && resources.lists.is_empty()) {
         draft.guessed = BTreeSet::from([
@@ -128,7 +143,10 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
     }
     if let Some(fields) = resources.event {
         event::read(fields, context, &mut draft);
+        tickets::read_keys(fields, &mut draft);
     }
+    tickets::read_withdrawn(&resources.revoked, &resources.blocked, context.event, &mut draft);
+    draft.products = resources.items.products();
     checkpoints::read(&resources.lists, &resources.questions, &resources.items, context.event, &mut draft);
     orders::read(&resources.orders, &resources.questions, &resources.items, context.event, &mut draft);
     Ok(draft)
@@ -160,6 +178,10 @@ impl<'a> Resources<'a> {
             self.items.add(fields);
         } else if has("question") && has("type") && has("id") {
             self.questions.push(fields);
+        } else if has("secret") && has("blocked") {
+            self.blocked.push(fields);
+        } else if has("secret") && has("created") && !has("identifier") {
+            self.revoked.push(fields);
         } else if has("slug") && has("date_from") {
             self.event = Some(fields);
         } else {
@@ -171,12 +193,16 @@ impl<'a> Resources<'a> {
                 "items",
                 "checkinlists",
                 "questions",
+                "revokedsecrets",
+                "blockedsecrets",
                 "event",
                 "events",
                 "order",
                 "item",
                 "checkinlist",
                 "question",
+                "revokedsecret",
+                "blockedsecret",
             ];
             if !held.is_empty() && fields.keys().all(|name| bundle.contains(&name.as_str())) {
                 waiting.extend(held.into_iter().rev());
@@ -184,7 +210,7 @@ impl<'a> Resources<'a> {
                 self.notes.add(
                     "resource_ignored",
                     "file",
-                    "not imported: an object that is no order, list, product or event",
+                    "not imported: an object that is no order, list, product, question, secret or event",
                 );
             }
         }

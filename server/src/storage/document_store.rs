@@ -26,6 +26,8 @@ pub struct DocumentWrite {
     pub event: EventId,
     /// Which of the event's documents it is.
     pub document: DocRef,
+    /// The epoch in which it is.
+    pub epoch: u32,
     /// Change chunks, one after the other, dependencies first.
     pub bytes: Vec<u8>,
     /// The document's heads with these changes, sorted.
@@ -104,6 +106,9 @@ pub trait DocumentStore: Send + Sync + 'static {
 
     /// The documents of an event that have been written.
     fn documents(&self, event: EventId) -> BoxFuture<'_, Result<Vec<DocRef>, StorageError>>;
+
+    /// The documents of an event that are not in their first epoch.
+    fn epochs(&self, event: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>>;
 
     /// A document, or `None` if nothing of it was ever written.
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>>;

@@ -64,9 +64,9 @@ impl State {
             return Err(StorageError::UnknownEvent);
         }
         let seq = self.next_seq();
-        let (event, document) = (write.event, write.document);
+        let (event, document, id) = (write.event, write.document, write.document.id_in(write.event, write.epoch));
         let new = || Document { event, document, snapshot: Vec::new(), snapshot_seq: 0, changes: BTreeMap::new() };
-        let stored = self.documents.entry(document.id(event)).or_insert_with(new);
+        let stored = self.documents.entry(id).or_insert_with(new);
         stored.changes.insert(seq, write.bytes);
         Ok(seq)
     }
@@ -137,6 +137,11 @@ impl DocumentStore for MemoryStore {
         let mut found: Vec<DocRef> = of_event.map(|stored| stored.document).collect();
         found.sort_by_key(ToString::to_string);
         answer(Ok(found))
+    }
+
+    fn epochs(&self, _: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>> {
+        // Only the database can begin one.
+        answer(Ok(Vec::new()))
     }
 
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {

@@ -12,7 +12,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_audit.sql"),
     include_str!("migrations/0003_people_and_devices.sql"),
-    include_str!("migrations/0004_quarantine.sql"),
+    include_str!("migrations/0006_erasure.sql"),
+    include_str!("migrations/0007_quarantine.sql"),
 ];
 
 /// Why a database cannot be brought to the newest layout.
@@ -56,6 +57,18 @@ fn migrate_to(conn: &mut Connection, migrations: &[&str]) -> Result<(), Migratio
     Ok(())
 }
 
+/// Checks that a database is ours and of a version that this program knows, and changes nothing.
+pub(super) fn check(conn: &Connection) -> Result<(), MigrationError> {
+    let application: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let found: u32 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    match application {
+        APPLICATION_ID if found <= known => Ok(()),
+        APPLICATION_ID => Err(StorageError::Newer { found, known }.into()),
+        _ => Err(MigrationError::Foreign),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sha2::{Digest, Sha256};
@@ -93,15 +106,17 @@ mod tests {
 
     #[test]
     fn released_migrations_never_change() {
-        let frozen = [FROZEN_0001, FROZEN_0002, FROZEN_0003, FROZEN_0004];
+        let frozen = [FROZEN_0001, FROZEN_0002, FROZEN_0003, FROZEN_0006, FROZEN_0007];
         let found: Vec<String> = MIGRATIONS.iter().map(|sql| hex::encode(Sha256::digest(sql))).collect();
         assert_eq!(found, frozen);
     }
 
     const FROZEN_0001: &str = "f5308e9bec6db64b60d5732d92af1576c450296c0a2ce340c03e5cc175848707";
-    const FROZEN_0004: &str = "6a0724578d9dc6ba5a26b4cdda8a9c0e42284c7236ab054a3bec2674a99a3867";
+    const FROZEN_0007: &str = "6a0724578d9dc6ba5a26b4cdda8a9c0e42284c7236ab054a3bec2674a99a3867";
     const FROZEN_0002: &str = "ff322dd8e9bad0ed91673158555509b00993419a6526fbffc95909596f66643d";
     const FROZEN_0003: &str = "3d6ad41af00ae151e8b67be15397235d776d86f8d3f6028e74f16a811e24febe";
+
+    const FROZEN_0006: &str = "398420103b1c9916bb0ceb37bf293e91ca0efcc3f66f2a839f6e206040d63243";
 
     #[test]
     fn a_newer_or_foreign_database_is_refused_and_left_alone() {

@@ -38,6 +38,10 @@ impl DocumentStore for Storage {
         .boxed()
     }
 
+    fn epochs(&self, event: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>> {
+        self.read(move |conn| epochs(conn, event)).boxed()
+    }
+
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {
         self.read(move |conn| load(conn, document)).boxed()
     }
@@ -99,7 +103,7 @@ fn has_event(conn: &Connection, event: EventId) -> Result<bool, StorageError> {
 const SELECT_CHUNKS: &str =
     "SELECT seq, kind = 'snapshot', bytes, checksum FROM chunks WHERE doc_id = ?1 ORDER BY kind = 'snapshot' DESC, seq";
 
-fn load(conn: &Connection, document: DocId) -> Result<Option<StoredDocument>, StorageError> {
+pub(crate) fn load(conn: &Connection, document: DocId) -> Result<Option<StoredDocument>, StorageError> {
     let mut statement = conn.prepare_cached(SELECT_CHUNKS)?;
     let mut rows = statement.query([document.as_bytes()])?;
     let mut stored = StoredDocument { bytes: Vec::new(), snapshot_bytes: 0, last_seq: 0 };
@@ -119,19 +123,58 @@ fn load(conn: &Connection, document: DocId) -> Result<Option<StoredDocument>, St
 }
 
 fn append(tx: &Transaction<'_>, write: &DocumentWrite) -> Result<i64, StorageError> {
-    let document = write.document.id(write.event);
-    let heads: Vec<u8> = write.heads.iter().flat_map(|ChangeHash(hash)| hash).copied().collect();
+    let document = write.document.id_in(write.event, write.epoch);
+    let heads = heads(&write.heads);
     let update = "UPDATE documents SET heads = ?2 WHERE doc_id = ?1";
     if tx.prepare_cached(update)?.execute(params![document.as_bytes(), heads])? == 0 {
         if !has_event(tx, write.event)? {
             return Err(StorageError::UnknownEvent);
         }
-        tx.execute(
-            "INSERT INTO documents (doc_id, event_id, ref, heads) VALUES (?1, ?2, ?3, ?4)",
-            params![document.as_bytes(), write.event.to_string(), write.document.to_string(), heads],
-        )?;
+        insert_document(tx, write, &heads)?;
     }
     insert_chunk(tx, document, "change", &write.bytes)
+}
+
+fn heads(heads: &[ChangeHash]) -> Vec<u8> {
+    heads.iter().flat_map(|ChangeHash(hash)| hash).copied().collect()
+}
+
+fn insert_document(tx: &Transaction<'_>, write: &DocumentWrite, heads: &[u8]) -> Result<(), StorageError> {
+    let document = write.document.id_in(write.event, write.epoch);
+    let names = (write.event.to_string(), write.document.to_string());
+    tx.execute(
+        "INSERT INTO documents (doc_id, event_id, ref, heads, epoch) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![document.as_bytes(), names.0, names.1, heads, write.epoch],
+    )?;
+    Ok(())
+}
+
+/// Puts a document's new epoch, whole as its snapshot, in the place of everything that is kept of the one before.
+pub(crate) fn replace(tx: &Transaction<'_>, write: &DocumentWrite) -> Result<(), StorageError> {
+    let select = "SELECT doc_id FROM documents WHERE event_id = ?1 AND ref = ?2";
+    let names = [write.event.to_string(), write.document.to_string()];
+    let before: Option<Vec<u8>> = tx.query_row(select, names, |row| row.get(0)).optional()?;
+    if let Some(before) = before {
+        for table in ["chunks", "sync_states", "documents"] {
+            tx.execute(&format!("DELETE FROM {table} WHERE doc_id = ?1"), [&before])?;
+        }
+    }
+    insert_document(tx, write, &heads(&write.heads))?;
+    insert_chunk(tx, write.document.id_in(write.event, write.epoch), "snapshot", &write.bytes)?;
+    Ok(())
+}
+
+pub(crate) fn epochs(conn: &Connection, event: EventId) -> Result<Vec<(DocRef, u32)>, StorageError> {
+    let select = "SELECT ref, epoch FROM documents WHERE event_id = ?1 AND epoch > 0 ORDER BY ref";
+    let mut statement = conn.prepare_cached(select)?;
+    let mut found = Vec::new();
+    let mut rows = statement.query([event.to_string()])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        let document = name.parse().map_err(|_| StorageError::Value { table: "documents", column: "ref" })?;
+        found.push((document, row.get(1)?));
+    }
+    Ok(found)
 }
 
 fn insert_chunk(tx: &Transaction<'_>, document: DocId, kind: &str, bytes: &[u8]) -> Result<i64, StorageError> {

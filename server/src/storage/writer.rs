@@ -63,18 +63,47 @@ where
     }
 }
 
+/// What the writer is told.
+pub(super) enum Order {
+    /// To do something in a transaction.
+    Write(Box<dyn Job>),
+    /// To leave nothing in the files of what was deleted.
+    Purge(oneshot::Sender<Result<(), StorageError>>),
+    /// To do no more; answered when the log is folded in.
+    End(oneshot::Sender<()>),
+}
+
 /// Runs jobs until every sender is gone, then folds the log into the database.
 pub(super) fn run(
     mut conn: Connection,
-    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+    mut orders: mpsc::Receiver<Order>,
     batch_max: usize,
     counters: &StorageCounters,
 ) {
-    while let Some(first) = jobs.blocking_recv() {
-        let mut batch = vec![first];
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| orders.blocking_recv()) {
+        let mut batch = match first {
+            Order::Write(job) => vec![job],
+            Order::Purge(caller) => {
+                // The caller may have gone.
+                drop(caller.send(purge(&conn)));
+                continue;
+            }
+            Order::End(caller) => {
+                fold(&conn);
+                drop(conn);
+                // The caller may have gone.
+                let _ = caller.send(());
+                return;
+            }
+        };
         while batch.len() < batch_max {
-            match jobs.try_recv() {
-                Ok(job) => batch.push(job),
+            match orders.try_recv() {
+                Ok(Order::Write(job)) => batch.push(job),
+                Ok(other) => {
+                    next = Some(other);
+                    break;
+                }
                 Err(_) => break,
             }
         }
@@ -91,9 +120,29 @@ pub(super) fn run(
             job.finish(outcome.clone());
         }
     }
+    fold(&conn);
+}
+
+fn fold(conn: &Connection) {
     if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         tracing::warn!(%error, "the write-ahead log could not be folded in; the next start does it");
     }
+}
+
+/// Writes the database anew and empties the log: deleted rows otherwise stay in free pages, and in the log until it is
+/// written over.
+fn purge(conn: &Connection) -> Result<(), StorageError> {
+    let began = Instant::now();
+    conn.execute_batch("VACUUM")?;
+    let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy != 0 {
+        return Err(StorageError::Busy);
+    }
+    tracing::info!(
+        ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "the database was written anew"
+    );
+    Ok(())
 }
 
 /// One transaction, one savepoint a job; a job that is alone needs none. An error means that nothing of the batch was

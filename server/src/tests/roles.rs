@@ -23,6 +23,11 @@ const TABLE: &[(&str, &str, [u16; 4])] = &[
     ("DELETE", "/api/v1/events/{event}/accounts/0000000000000000", [404, 404, 403, 403]),
     ("POST", "/api/v1/events/{event}/invitations", [422, 422, 403, 403]),
     ("GET", "/api/v1/keys", [200, 403, 403, 403]),
+    ("GET", "/api/v1/events/{event}/ticket-keys", [200, 200, 403, 403]),
+    ("DELETE", "/api/v1/events/{event}/ticket-keys/0a1b2c", [404, 404, 403, 403]),
+    ("POST", "/api/v1/events/{event}/tickets", [422, 422, 403, 403]),
+    ("POST", "/api/v1/events/{event}/withdrawn-tickets", [404, 404, 403, 403]),
+    ("POST", "/api/v1/events/{event}/ticket-keys", [201, 201, 403, 403]),
     ("IMPORT", "/api/v1/events/{event}/imports", [200, 200, 403, 403]),
     ("GET", "/api/v1/events/{event}/exports/schedule-xml", [200, 200, 200, 200]),
     ("GET", "/api/v1/events/{event}/exports/schedule-json", [200, 200, 200, 200]),
@@ -30,6 +35,10 @@ const TABLE: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/api/v1/events/{event}/exports/attendees-csv", [200, 200, 403, 403]),
     ("GET", "/api/v1/events/{event}/exports/checkins-csv", [200, 200, 403, 403]),
     ("POST", "/api/v1/backups", [422, 403, 403, 403]),
+    ("GET", "/api/v1/backups", [200, 403, 403, 403]),
+    ("DELETE", "/api/v1/events/{event}/attendees/0000000000000000", [404, 404, 403, 403]),
+    ("GET", "/api/v1/events/{event}/retention", [200, 200, 403, 403]),
+    ("PUT", "/api/v1/events/{event}/retention", [422, 422, 403, 403]),
 ];
 
 #[tokio::test]
@@ -45,6 +54,9 @@ async fn every_role_may_do_what_the_table_says() {
         "/api/v1/events" => json!({"name": ""}),
         path if path.ends_with("/accounts") => json!({"name": "", "password": "", "role": "nobody"}),
         "/api/v1/backups" => json!({"target": "relative"}),
+        path if path.ends_with("/tickets") => json!({}),
+        path if path.ends_with("/withdrawn-tickets") => json!({"attendee": "0000000000000000", "state": "good"}),
+        path if path.ends_with("/retention") => json!({"days": 40_000}),
         _ => json!({"role": "nobody"}),
     };
     for (method, path, wanted) in TABLE {

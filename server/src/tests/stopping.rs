@@ -62,3 +62,16 @@ async fn a_request_under_way_is_finished_before_the_server_stops() {
     assert_eq!(counts["attendees"], 1, "what was answered is on disk");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn connections_that_never_ask_do_not_hold_up_the_end() {
+    let set = |config: &mut crate::config::Config| config.limits.guests_per_address = 1;
+    let app = TestApp::start_with(tempfile::tempdir().unwrap(), set).await;
+    // The first has the only turn; the others wait for theirs.
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(TcpStream::connect(app.address).await.unwrap());
+    }
+    let stopping = tokio::time::timeout(std::time::Duration::from_secs(5), app.stop());
+    assert!(stopping.await.is_ok(), "nobody waits for those who have not asked anything");
+}

@@ -152,6 +152,10 @@ impl TestApp {
         Answer::of(self.request(Method::POST, token, path).json(body).send().await.unwrap()).await
     }
 
+    pub(super) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PUT, token, path).json(body).send().await.unwrap()).await
+    }
+
     pub(super) async fn upload(&self, token: &str, path: &str, body: impl Into<Vec<u8>>) -> Answer {
         Answer::of(self.request(Method::POST, token, path).body(body.into()).send().await.unwrap()).await
     }
@@ -186,10 +190,6 @@ impl TestApp {
     pub(super) async fn refresh(&self, token: &str, nonce: &str) -> Answer {
         let body = json!({"refresh_token": token, "nonce": nonce});
         self.post("", "/api/v1/devices/refresh", &body).await
-    }
-
-    pub(super) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
-        Answer::of(self.request(Method::PUT, token, path).json(body).send().await.unwrap()).await
     }
 
     pub(super) async fn staff(&self, event: EventId) -> Enrolled {

@@ -36,6 +36,9 @@ pub(crate) fn applied(mut current: Current, writes: impl IntoIterator<Item = (Do
         match write {
             RecordWrite::Event(event) => current.event = *event,
             RecordWrite::Checkpoint(id, checkpoint) => drop(current.checkpoints.insert(id, checkpoint)),
+            RecordWrite::TicketKey(id, key) => drop(current.ticket_keys.insert(id, key)),
+            RecordWrite::Withdrawn(ticket, Some(withdrawal)) => drop(current.withdrawn.insert(ticket, withdrawal)),
+            RecordWrite::Withdrawn(ticket, None) => drop(current.withdrawn.remove(&ticket)),
             RecordWrite::Room(id, room) => drop(current.rooms.insert(id, room)),
             RecordWrite::Track(id, track) => drop(current.tracks.insert(id, track)),
             RecordWrite::Session(id, session) => drop(current.sessions.insert(id, *session)),

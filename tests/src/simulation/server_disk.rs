@@ -151,6 +151,10 @@ impl DocumentStore for ServerDisk {
         self.inner.store.documents(event)
     }
 
+    fn epochs(&self, event: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>> {
+        self.inner.store.epochs(event)
+    }
+
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {
         self.inner.store.load(document)
     }
@@ -164,7 +168,7 @@ impl DocumentStore for ServerDisk {
                 state.promised.push((Instant::now() + LIE, write));
                 return Ok(0);
             }
-            let id = write.document.id(write.event);
+            let id = write.document.id_in(write.event, write.epoch);
             sleep(self.pause(id, 0)).await;
             self.check_room()?;
             let seq = self.write(write).await?;

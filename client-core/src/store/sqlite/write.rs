@@ -22,7 +22,8 @@ type Words = Vec<(i64, String)>;
 pub(super) fn apply_all(tx: &Transaction<'_>, changes: &[Write]) -> Result<(), StoreError> {
     let mut waiting = Words::new();
     for change in changes {
-        if matches!(change, Write::AttendeeGone(_) | Write::ClearProjections | Write::Wipe) {
+        let indexes = matches!(change, Write::AttendeeGone(_) | Write::ClearProjections | Write::Wipe | Write::Purge);
+        if indexes {
             index_words(tx, &mut waiting)?;
         }
         apply(tx, change, &mut waiting)?;
@@ -57,6 +58,14 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
             "INSERT INTO sync_states VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
             params![server.0, doc.to_string(), bytes],
         ),
+        Write::Forget(doc) => {
+            let doc = doc.to_string();
+            run(tx, "DELETE FROM chunks WHERE doc = ?", [&doc])?;
+            run(tx, "DELETE FROM outbox WHERE doc = ?", [&doc])?;
+            run(tx, "DELETE FROM sync_states WHERE doc = ?", [&doc])
+        }
+        // The index keeps deleted words until its parts are joined.
+        Write::Purge => run(tx, "INSERT INTO attendee_index (attendee_index) VALUES ('optimize')", []),
         Write::Heard(row) => heard(tx, row),
         Write::Attendee(row) => attendee(tx, row, waiting),
         Write::AttendeeGone(id) => attendee_gone(tx, *id),

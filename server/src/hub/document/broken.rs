@@ -40,6 +40,8 @@ pub(super) async fn run(
                 link.send_notice(&shared.peer_id, document, code.as_str(), code.remedy());
             }
             Message::Work(work) => work.answer(Err(error.clone())),
+            // Dropped unanswered: what cannot be read cannot be begun anew.
+            Message::HandOver(_) => {}
             Message::Stop => return,
             _ => {
                 links.retain(|_, link| !link.has_ended());

@@ -169,7 +169,8 @@ impl Document {
         } else {
             self.doc.get_changes(&[]).iter().flat_map(|change| change.raw_bytes().to_vec()).collect()
         };
-        DocumentWrite { event: self.handle.event, document: self.handle.document, bytes, heads: self.doc.get_heads() }
+        let (event, document, epoch) = (self.handle.event, self.handle.document, self.handle.epoch);
+        DocumentWrite { event, document, epoch, bytes, heads: self.doc.get_heads() }
     }
 
     /// Puts a snapshot in the place of the changes, if they are at least `from` bytes and outweigh the last snapshot.

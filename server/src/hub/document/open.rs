@@ -27,10 +27,11 @@ impl Document {
         let actor = shared.device.actor(shared.surroundings.session);
         let doc = match &stored {
             Some(stored) => heavy(|| document::load(&stored.bytes, actor))?,
-            None => document::create(handle.event, &handle.document, actor)?,
+            None => document::create_in(handle.event, &handle.document, handle.epoch, actor)?,
         };
         document::check_version(&doc)?;
-        let genesis = document::create(handle.event, &handle.document, doc.get_actor().clone())?.get_heads();
+        let actor = doc.get_actor().clone();
+        let genesis = document::create_in(handle.event, &handle.document, handle.epoch, actor)?.get_heads();
         let genesis = genesis.first().copied().unwrap_or(ChangeHash([0; 32]));
         let ledger = DocLedger::read(&doc, PendingLimits::default());
         handle.stored_changes.store(ledger.size().stored_changes, Ordering::Release);
@@ -77,7 +78,7 @@ impl HubError {
                 error,
                 StorageError::DamagedChunk { .. } | StorageError::Damaged { .. } | StorageError::UnknownEvent
             ),
-            Self::Failed | Self::Stopped => true,
+            Self::Failed | Self::Replaced | Self::Stopped => true,
             Self::UnknownEvent | Self::Document(_) | Self::DocumentFull { .. } => false,
         }
     }

@@ -36,6 +36,9 @@ impl DocumentStore for Gated {
     fn documents(&self, event: EventId) -> Answer<'_, Vec<DocRef>> {
         self.inner.documents(event)
     }
+    fn epochs(&self, event: EventId) -> Answer<'_, Vec<(DocRef, u32)>> {
+        self.inner.epochs(event)
+    }
     fn load(&self, document: DocId) -> Answer<'_, Option<StoredDocument>> {
         self.inner.load(document)
     }

@@ -63,6 +63,8 @@ async fn a_device_with_too_many_connections_gets_no_more() {
         Phone::connect(&server, PhoneOptions { device, ..PhoneOptions::new(number, Role::Staff) }).await
     };
     let (one, two) = (connect(1).await, connect(2).await);
+    // The handshake is answered before the hub counts the connection.
+    crate::testing::until("both are counted", || server.hub.stats().peers == 2).await;
     let (code, reason) = connect(3).await.closed().await;
     assert_eq!((code, reason.as_str()), (1013, "too_many_connections; retry_after_ms=10000"));
     assert!(two.look(|state| state.closed.is_none()));

@@ -2,6 +2,7 @@
 
 use muster_model::checkpoint::{AdmissionRule, AnswerKind, Checkpoint, CheckpointKind, Question};
 use muster_model::id::{CheckpointId, EventId, QuestionId, RecordId};
+use muster_model::rules::{self, RulesError};
 use serde_json::Value;
 
 use super::super::Draft;
@@ -11,6 +12,9 @@ use super::{Fields, Items};
 /// Makes a checkpoint of every check-in list.
 pub(crate) fn read(lists: &[&Fields], questions: &[&Fields], items: &Items, event: EventId, draft: &mut Draft) {
     let asked = questions_asked(questions, items, event, draft);
+    if lists.is_empty() {
+        draft.questions.clone_from(&asked);
+    }
     for (index, list) in lists.iter().enumerate() {
         draft.counts.read += 1;
         let number = text_of(list, "id");
@@ -42,6 +46,7 @@ pub(crate) fn read(lists: &[&Fields], questions: &[&Fields], items: &Items, even
             rule: rule_of(list),
             admits_unpaid: bool_of(list, "include_pending"),
             questions: asked.clone(),
+            rules: rules_of(list, &place, draft),
             position: u32::try_from(index).unwrap_or(u32::MAX),
             source_id: number.clone(),
             ..Checkpoint::default()
@@ -59,15 +64,22 @@ fn rule_of(list: &Fields) -> AdmissionRule {
     }
 }
 
-fn note_left_out(list: &Fields, place: &str, draft: &mut Draft) {
-    let rules = list.get("rules").and_then(Value::as_object).is_some_and(|rules| !rules.is_empty());
-    if rules {
-        draft.notes.add(
-            "rules_not_imported",
-            place,
-            "the list's own rules are not imported: set the checkpoint's rule",
-        );
+/// The list's own rules. Those that cannot be read are taken over all the same: the checkpoint refuses everybody until
+/// somebody has looked at them, which is better than letting everybody in.
+fn rules_of(list: &Fields, place: &str, draft: &mut Draft) -> String {
+    let empty = |rules: &&Value| rules.is_null() || rules.as_object().is_some_and(serde_json::Map::is_empty);
+    let Some(rules) = list.get("rules").filter(|rules| !empty(rules)) else { return String::new() };
+    let text = rules.to_string();
+    let read = rules::parse(&text);
+    if let Err(error) = &read {
+        let detail = format!("{error}: the checkpoint refuses everybody until its rules are changed");
+        draft.notes.add("rules_unreadable", place, detail);
     }
+    // Rules of any length would fill the document that every phone holds; what stands for them cannot be read either.
+    if read == Err(RulesError::TooLarge) { "rules too large".to_owned() } else { text }
+}
+
+fn note_left_out(list: &Fields, place: &str, draft: &mut Draft) {
     if bool_of(list, "addon_match") {
         draft.notes.add("addon_match_not_imported", place, "tickets are not matched by their add-ons");
     }
@@ -80,13 +92,18 @@ fn note_left_out(list: &Fields, place: &str, draft: &mut Draft) {
     }
 }
 
+/// The id of a question.
+pub(super) fn question_id(event: EventId, number: &str) -> QuestionId {
+    QuestionId::derive(event, &format!("pretix/question/{number}"))
+}
+
 /// The questions to be asked at the door.
 fn questions_asked(questions: &[&Fields], items: &Items, event: EventId, draft: &mut Draft) -> Vec<Question> {
     let mut asked: Vec<Question> = Vec::new();
     for fields in questions {
         draft.counts.read += 1;
         let number = text_of(fields, "id");
-        let id = QuestionId::derive(event, &format!("pretix/question/{number}"));
+        let id = question_id(event, &number);
         if asked.iter().any(|question| question.id == id) {
             draft.counts.skipped += 1;
             draft.notes.add("duplicate_question", format!("question {number}"), "skipped: its id came before");
@@ -95,10 +112,15 @@ fn questions_asked(questions: &[&Fields], items: &Items, event: EventId, draft: 
         if !bool_of(fields, "ask_during_checkin") {
             continue;
         }
+        if fields.get("dependency_question").is_some_and(|other| !other.is_null()) {
+            let detail = "it is asked whatever the question it depends on was answered";
+            draft.notes.add("question_dependency_ignored", format!("question {number}"), detail);
+        }
         let kind = text_of(fields, "type");
         asked.push(Question {
             id,
             text: localized(fields.get("question")),
+            // A kind that is not known here is answered in words.
             answer: match kind.as_str() {
                 "B" => AnswerKind::YesNo,
                 "N" => AnswerKind::Number,

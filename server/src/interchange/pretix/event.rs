@@ -27,7 +27,10 @@ pub(crate) fn read(fields: &Fields, context: &ReadContext, draft: &mut Draft) {
     if starts_at.is_some() {
         known.extend(["starts_at", "ends_at"]);
     }
+    let admission_at = instant(&text_of(fields, "date_admission"), &time_zone);
+    known.push("admission_at");
     draft.event = Some(Event {
+        admission_at,
         name: localized(fields.get("name")),
         acronym: text_of(fields, "slug"),
         venue: localized(fields.get("location")),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::attendee::{Attendee, Contact, Registration};
-use muster_model::id::{AttendeeId, EventId, RecordId};
+use muster_model::id::{AttendeeId, EventId, QuestionId, RecordId};
 use muster_model::ticket::TicketHash;
 use muster_model::time::{TimeZone, Timestamp};
 use serde_json::Value;
@@ -17,8 +17,10 @@ use super::{Fields, Items};
 pub(crate) fn read(orders: &[&Fields], questions: &[&Fields], items: &Items, event: EventId, draft: &mut Draft) {
     let texts: BTreeMap<String, String> =
         questions.iter().map(|question| (text_of(question, "id"), localized(question.get("question")))).collect();
+    let asked = questions.iter().filter(|question| bool_of(question, "ask_during_checkin"));
+    let asked = asked.map(|question| text_of(question, "id")).collect();
     let mut reader =
-        Reader { items, questions: texts, event, tickets: BTreeSet::new(), unnamed: 0, series: 0, test: 0 };
+        Reader { items, questions: texts, asked, event, tickets: BTreeSet::new(), unnamed: 0, series: 0, test: 0 };
     for order in orders {
         reader.order(order, draft);
     }
@@ -28,6 +30,7 @@ pub(crate) fn read(orders: &[&Fields], questions: &[&Fields], items: &Items, eve
 struct Reader<'a> {
     items: &'a Items,
     questions: BTreeMap<String, String>,
+    asked: BTreeSet<String>,
     event: EventId,
     tickets: BTreeSet<TicketHash>,
     unnamed: u64,
@@ -101,8 +104,18 @@ impl Reader<'_> {
             valid_from: time_of(position, "valid_from"),
             valid_until: time_of(position, "valid_until"),
             language: text_of(order, "locale"),
+            product,
+            variation,
+            answered: self.answered(position),
             ..Attendee::default()
         }
+    }
+
+    /// The questions of the door that were answered with the order.
+    fn answered(&self, position: &Fields) -> Vec<QuestionId> {
+        let said = objects_of(position, "answers").filter(|answer| !text_of(answer, "answer").is_empty());
+        let numbers = said.map(|answer| text_of(answer, "question")).filter(|number| self.asked.contains(number));
+        numbers.map(|number| super::checkpoints::question_id(self.event, &number)).collect()
     }
 
     fn contact(&self, order: &Fields, position: &Fields) -> Contact {

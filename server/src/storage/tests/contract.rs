@@ -47,7 +47,7 @@ contract! {
 const ROOMS: DocRef = DocRef::whole(DocKind::Rooms);
 
 fn write(event: EventId, bytes: &[u8]) -> DocumentWrite {
-    DocumentWrite { event, document: ROOMS, bytes: bytes.to_vec(), heads: vec![ChangeHash([1; 32])] }
+    DocumentWrite { event, document: ROOMS, epoch: 0, bytes: bytes.to_vec(), heads: vec![ChangeHash([1; 32])] }
 }
 
 async fn what_is_kept_first_stays(store: &impl DocumentStore) {
