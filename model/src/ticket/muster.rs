@@ -8,7 +8,7 @@
 //!
 //! The signature is Ed25519 over the domain, the event's whole id and the 26 bytes. Times are minutes since 2020 in UTC, 0
 //! for none; the category is the beginning of a hash of its name, 0 for none. There is nobody's name in it. Why it is
-//! written like this: `docs/adr/0009-signed-tickets.md`.
+//! written like this: `docs/adr/0007-signed-tickets.md`.
 
 use std::fmt;
 
