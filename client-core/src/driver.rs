@@ -20,7 +20,7 @@ use crate::code::CoreCode;
 use crate::command::{Answer, Answers, CheckIn, Command, NewIncident, NewWalkIn, Recorded, ScanResult, Settle};
 use crate::engine::{Cx, Engine, Output};
 use crate::error::{CoreError, EngineError};
-use crate::event::{Effect, Event};
+use crate::event::{Effect, Event, Token};
 use crate::store::{Flush, Store, StoreRead};
 use crate::view::{
     ArrivalView, AttendeeCard, BoardRow, CheckpointView, CountsView, DoubleView, IncidentView, LogisticsView,
@@ -420,6 +420,18 @@ impl<S: Store> Driver<S> {
     /// If the store fails.
     pub fn status(&mut self, now: Timestamp) -> Result<StatusView, CoreError> {
         self.read_always(now, |engine, cx| engine.status(cx))
+    }
+
+    /// What to show a server with a request over HTTP; `None` while there is none that is good. It is exchanged in time as
+    /// long as a link is open.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn access_token(&mut self, now: Timestamp) -> Result<Option<Token>, CoreError> {
+        self.read_always(now, |engine, cx| {
+            let servers = engine.book(cx).ok().map(|(book, _)| book.servers.values());
+            Ok(servers.and_then(|mut servers| servers.find_map(|server| server.good_token(cx.now))).cloned())
+        })
     }
 
     /// The facts that this device recorded, in the order in which it did.

@@ -25,14 +25,14 @@
 //!
 //! 1. Open the store and the driver. If the database is [damaged](store::StoreError::Damaged), put it aside with
 //!    [`store::sqlite::put_aside`], tell the user where its unsent entries were exported, and open a new one.
-//! 2. If [`Driver::me`] says that the device is not enrolled, exchange the enrolment code over HTTP and dispatch
-//!    [`Event::Enrolled`].
+//! 2. If [`Driver::me`] says that the device is not enrolled, exchange the enrolment code over HTTP ([`enrolment`])
+//!    and dispatch [`Event::Enrolled`].
 //! 3. Dispatch [`Event::SyncStart`] to connect and stay connected. There is no offline mode: everything works the same
 //!    without it.
 //! 4. After **every** call, whether it succeeded or not, take [`Driver::take_effects`] and carry them out in their order:
 //!    - [`Effect::Connect`]: open a carrier for that [`LinkId`] and dispatch [`Event::LinkUp`], or
 //!      [`Event::LinkDown`] if that fails. Every binary message is an [`Event::LinkFrame`].
-//!    - [`Effect::Refresh`] and [`Effect::HandOver`]: ask the server over HTTP (`docs/API.md`) and dispatch
+//!    - [`Effect::Refresh`] and [`Effect::HandOver`]: ask the server over HTTP ([`exchange`]) and dispatch
 //!      [`Event::Refreshed`] or [`Event::HandedOver`] with what it said.
 //!    - [`Effect::Send`]: send in order and without fail, or close the carrier and dispatch [`Event::LinkDown`].
 //!    - [`Effect::Disconnect`]: close the carrier when what was to be sent is sent.
@@ -91,8 +91,10 @@ pub mod code;
 pub mod command;
 pub mod driver;
 pub mod engine;
+pub mod enrolment;
 pub mod error;
 pub mod event;
+pub mod exchange;
 mod projection;
 #[cfg(test)]
 mod scenario;

@@ -10,8 +10,9 @@ use muster_client_core::command::{
     Answer, Answers, CheckIn, Command, NewIncident, NewWalkIn, Recorded, ScanResult, Settle,
 };
 use muster_client_core::driver::Driver;
+use muster_client_core::enrolment::{EnrolError, EnrolmentLink};
 use muster_client_core::error::CoreError;
-use muster_client_core::event::{Enrolment, Event, ServerId, Side, Topic};
+use muster_client_core::event::{Event, Side, Topic};
 use muster_client_core::store::sqlite::{PutAside, SqliteStore, put_aside};
 use muster_model::access::Role;
 use muster_model::fact::ItemState;
@@ -24,7 +25,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::carrier::{Carrier, Link};
 use crate::core_thread::{Clock, CoreHandle, CoreThread, Shell, start};
-use crate::enrolment::{EnrolError, EnrolmentLink, enrol};
+use crate::exchange::enrol;
 
 /// How a client is opened.
 pub struct ClientConfig {
@@ -113,8 +114,7 @@ impl ClientError {
     pub fn remedy(&self) -> String {
         match self {
             Self::Core(error) => error.code.remedy().to_owned(),
-            Self::Enrol(EnrolError::Refused { detail, .. }) => detail.clone(),
-            Self::Enrol(error) => error.to_string(),
+            Self::Enrol(error) => error.remedy(),
             Self::Closed => self.to_string(),
             Self::Thread(_) => CoreCode::Internal.remedy().to_owned(),
         }
@@ -219,17 +219,7 @@ impl Client {
     /// If the server cannot be reached or refuses the code.
     pub async fn enrol(&self, link: &EnrolmentLink, device_name: &str) -> Result<(), ClientError> {
         let enrolled = enrol(&self.http, link, device_name).await?;
-        let enrolment = Enrolment {
-            server_url: enrolled.sync_url,
-            api_url: enrolled.server_url,
-            server_id: ServerId(enrolled.server_id),
-            event: enrolled.event,
-            device: enrolled.device,
-            role: enrolled.role,
-            credentials: enrolled.credentials,
-            device_name: if enrolled.device_name.is_empty() { device_name.to_owned() } else { enrolled.device_name },
-        };
-        self.tell(Event::Enrolled(Box::new(enrolment))).await.map(drop)
+        self.tell(Event::Enrolled(Box::new(enrolled.into_enrolment(device_name)))).await.map(drop)
     }
 
     /// Connects to the servers and stays connected, through every loss of network.

@@ -23,13 +23,13 @@
 mod carrier;
 mod client;
 mod core_thread;
-mod enrolment;
 mod exchange;
 mod web_socket;
 
 pub use carrier::{BoxFuture, Carrier, CarrierError, LINK_CAPACITY, Link, LinkEnd, Target};
 pub use client::{Client, ClientConfig, ClientError};
-pub use enrolment::{EnrolError, Enrolled, EnrolmentLink, enrol};
+pub use exchange::enrol;
+pub use muster_client_core::enrolment::{EnrolError, Enrolled, EnrolmentLink};
 pub use web_socket::{
     CONNECT_TIMEOUT, MAX_FRAME_BYTES, PING_INTERVAL, RootCertificateError, SILENCE_TIMEOUT, WebSocketCarrier,
     http_client,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use muster_client_core::event::DownReason;
+use muster_client_core::exchange;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::net::TcpStream;
@@ -112,16 +114,12 @@ fn why_not(error: &WsError) -> CarrierError {
     }
 }
 
-/// What the reason in a close frame means: a server's stable code, and when to come back (`docs/PROTOCOL.md`).
+/// What the reason in a close frame means for the carrier.
 fn why_closed(reason: &str) -> CarrierError {
-    let (code, rest) = reason.split_once(';').unwrap_or((reason, ""));
-    let retry_after = rest.trim().strip_prefix("retry_after_ms=").and_then(|ms| ms.parse::<i64>().ok());
-    match (code, retry_after) {
-        ("token_expired" | "token_invalid" | "role_changed" | "device_revoked", _) => {
-            CarrierError::Refused { status: 401 }
-        }
-        (_, Some(ms)) if ms >= 0 => CarrierError::RetryAfter { ms },
-        _ => CarrierError::Ended,
+    match exchange::closed(reason) {
+        DownReason::Unauthorized => CarrierError::Refused { status: 401 },
+        DownReason::RetryAfter { ms } => CarrierError::RetryAfter { ms },
+        DownReason::Closed => CarrierError::Ended,
     }
 }
 

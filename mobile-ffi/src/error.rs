@@ -224,7 +224,7 @@ impl From<ClientError> for MusterError {
         match error {
             ClientError::Core(error) => Self::of_core(error.code, problem),
             ClientError::Enrol(EnrolError::NotALink) => Self::EnrolmentLink { problem },
-            ClientError::Enrol(EnrolError::Unreachable(_)) => Self::Unreachable { problem },
+            ClientError::Enrol(EnrolError::Unreachable) => Self::Unreachable { problem },
             ClientError::Enrol(EnrolError::Refused { .. }) => Self::Refused { problem },
             ClientError::Enrol(EnrolError::NotMuster) => Self::NotMuster { problem },
             ClientError::Closed => Self::Closed { problem },

@@ -91,6 +91,11 @@ impl ServerEntry {
         }
     }
 
+    /// What may be shown now; `None` if it has to be exchanged first.
+    pub(crate) fn good_token(&self, now: Timestamp) -> Option<&Token> {
+        self.token.as_ref().filter(|_| !self.is_stale(now))
+    }
+
     /// When the token should be exchanged while a link is open: in the third quarter of its life, spread over the phones
     /// of a hall that all connected at once.
     fn renewal(&self, spread: u64) -> Option<(Timestamp, Timestamp)> {

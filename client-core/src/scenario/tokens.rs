@@ -75,6 +75,21 @@ fn a_token_is_renewed_on_the_open_link_before_it_ends() {
 }
 
 #[test]
+fn a_token_is_given_out_while_it_is_good() {
+    let mut world = with_a_phone();
+    let shown = |world: &mut World| {
+        let now = world.now;
+        world.phones[0].access_token(now).unwrap().map(|token| token.reveal().to_owned())
+    };
+    assert_eq!(shown(&mut world).as_deref(), Some("access-0"));
+    world.network_down();
+    world.pass(QUARTER_HOUR_MS);
+    assert_eq!(shown(&mut world), None, "a server would not take it");
+    world.tell_phone(0, granted(Role::Staff, 1));
+    assert_eq!(shown(&mut world).as_deref(), Some("access-1"));
+}
+
+#[test]
 fn a_question_whose_answer_was_lost_is_asked_again_as_it_was() {
     let mut world = with_a_phone();
     world.pass(QUARTER_HOUR_MS * 3 / 4);

@@ -21,7 +21,7 @@ use rusqlite::{Connection, ErrorCode};
 
 #[cfg(feature = "sqlcipher")]
 pub use key::DatabaseKey;
-pub use put_aside::{PutAside, put_aside};
+pub use put_aside::{PutAside, UnsentExport, export_unsent, put_aside};
 
 use crate::store::{Flush, Store, StoreError, WriteBatch};
 

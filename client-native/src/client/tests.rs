@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use muster_client_core::event::{Credentials, Token};
+use muster_client_core::event::{Credentials, Enrolment, ServerId, Token};
 use muster_model::id::{DeviceId, EventId};
 use tokio::sync::broadcast::error::RecvError;
 

@@ -23,18 +23,39 @@ pub struct PutAside {
     pub complete: bool,
 }
 
+/// The facts of a damaged database that no server is known to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsentExport {
+    /// A JSON object: `complete` and `facts`.
+    pub text: String,
+    /// How many facts there are.
+    pub facts: usize,
+    /// Whether the list is known to be whole.
+    pub complete: bool,
+}
+
+/// Reads what a damaged database had not sent, and changes nothing; for shells that keep files in ways of their own and put
+/// it aside themselves.
+///
+/// # Errors
+/// [`StoreError::Busy`] if somebody has it open.
+pub fn export_unsent(path: &Path) -> Result<UnsentExport, StoreError> {
+    let (entries, complete) = unsent(path)?;
+    let facts = entries.len();
+    let text = serde_json::to_string_pretty(&json!({ "complete": complete, "facts": entries }));
+    Ok(UnsentExport { text: text.map_err(|error| StoreError::Io(error.into()))?, facts, complete })
+}
+
 /// Puts the database of this file aside, so that a new one can be opened in its place.
 ///
 /// # Errors
 /// [`StoreError::Busy`] if somebody has it open: what they recorded after this could not be exported any more. If the file
 /// system does not let it be renamed or the export be written. Then the database stays where it is.
 pub fn put_aside(path: &Path) -> Result<PutAside, StoreError> {
-    let (entries, complete) = unsent(path)?;
+    let UnsentExport { text, facts, complete } = export_unsent(path)?;
     let database = free_name(path);
     let export = with_suffix(&database, ".unsent.json");
-    let facts = entries.len();
-    let text = serde_json::to_vec_pretty(&json!({ "complete": complete, "facts": entries }));
-    std::fs::write(&export, text.map_err(|error| StoreError::Io(error.into()))?)?;
+    std::fs::write(&export, text)?;
     std::fs::File::open(&export)?.sync_all()?;
     // The log first: a database without its log is older, a log without its database is lost.
     for suffix in ["-wal", "-shm", "-journal"] {
