@@ -22,13 +22,15 @@ enum May {
     ReachAll,
 }
 
-const ARROWS: [(&str, May); 11] = [
+const ARROWS: [(&str, May); 13] = [
     ("muster-model", May::Reach(&[], &[])),
     ("muster-protocol", May::Reach(&[], &[])),
     ("muster-client-core", May::Reach(&["muster-model", "muster-protocol"], &[])),
     ("muster-client-native", May::Reach(&["muster-client-core"], &[])),
     ("muster-mobile-ffi", May::Reach(&["muster-client-native"], &[])),
     ("muster-bindgen", May::Reach(&[], &[])),
+    ("muster-web", May::Reach(&["muster-client-core"], &[])),
+    ("muster-web-bindgen", May::Reach(&[], &[])),
     ("muster-server", May::Reach(&["muster-model", "muster-protocol"], &["muster-client-core"])),
     ("muster-tests", May::ReachAll),
     ("muster-bench", May::ReachAll),

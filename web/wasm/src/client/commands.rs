@@ -1,0 +1,131 @@
+//! What a page records: each is on disk when it returns, and on an error nothing of it was kept.
+
+use muster_client_core::command::{Answer, Command};
+use muster_client_core::event::Event;
+use tsify::Ts;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::{Client, unexpected};
+use crate::command::{Answers, CheckIn, NewIncident, NewWalkIn, Settle};
+use crate::error::Failed;
+use crate::fact::ItemState;
+use crate::value::{given, id, record};
+use crate::verdict::{Recorded, ScanResult};
+
+/// Errors of all: `not_enrolled`, `not_allowed` and `storage_*`, besides what each names.
+#[wasm_bindgen]
+impl Client {
+    /// A code was scanned at a checkpoint. Whoever is admitted has been checked in, durably, when this returns. `answers`
+    /// are those to the questions of an earlier verdict.
+    ///
+    /// # Errors
+    /// `checkpoint_unknown`. What is wrong with a ticket is no error but the verdict.
+    pub fn scan(
+        &mut self,
+        checkpoint: &str,
+        code: &str,
+        answers: Option<Ts<Answers>>,
+    ) -> Result<Ts<ScanResult>, Failed> {
+        let answers = answers.as_ref().map(record).transpose()?.unwrap_or_default();
+        self.scanned(Command::Scan { checkpoint: id(checkpoint)?, code: code.to_owned(), answers: answers.into() })
+    }
+
+    /// Checks in an attendee found by name, or of the same order.
+    ///
+    /// # Errors
+    /// `checkpoint_unknown`, `attendee_unknown`, `text_too_long`.
+    #[wasm_bindgen(js_name = checkIn)]
+    pub fn check_in(&mut self, wish: Ts<CheckIn>) -> Result<Ts<ScanResult>, Failed> {
+        self.scanned(Command::CheckIn(record(&wish)?.into()))
+    }
+
+    /// An attendee leaves.
+    ///
+    /// # Errors
+    /// `checkpoint_unknown`, `attendee_unknown`.
+    pub fn exit(&mut self, checkpoint: &str, attendee: &str) -> Result<Ts<Recorded>, Failed> {
+        self.record(Command::Exit { checkpoint: id(checkpoint)?, attendee: id(attendee)? })
+    }
+
+    /// Takes a fact back, by another fact.
+    ///
+    /// # Errors
+    /// `fact_unknown`, `text_too_long`.
+    pub fn undo(&mut self, fact: &str, reason: &str) -> Result<Ts<Recorded>, Failed> {
+        self.record(Command::Undo { fact: id(fact)?, reason: reason.to_owned() })
+    }
+
+    /// Registers and admits somebody who has no registration.
+    ///
+    /// # Errors
+    /// `checkpoint_unknown`, `text_missing` if there is no name, `text_too_long`.
+    #[wasm_bindgen(js_name = walkIn)]
+    pub fn walk_in(&mut self, wish: Ts<NewWalkIn>) -> Result<Ts<Recorded>, Failed> {
+        self.record(Command::WalkIn(record(&wish)?.into()))
+    }
+
+    /// Settles a double admission.
+    ///
+    /// # Errors
+    /// `nothing_to_settle`, `text_too_long`.
+    pub fn settle(&mut self, wish: Ts<Settle>) -> Result<Ts<Recorded>, Failed> {
+        self.record(Command::Settle(record(&wish)?.into()))
+    }
+
+    /// An item of a session's checklist was looked at.
+    ///
+    /// # Errors
+    /// `session_unknown`, `item_unknown`, `text_missing` if a problem has no note, `text_too_long`.
+    pub fn observe(
+        &mut self,
+        session: &str,
+        item: &str,
+        state: Ts<ItemState>,
+        note: Option<String>,
+    ) -> Result<Ts<Recorded>, Failed> {
+        let (session, item, state) = (id(session)?, id(item)?, record(&state)?.into());
+        self.record(Command::Observe { session, item, state, note: note.unwrap_or_default() })
+    }
+
+    /// Something went wrong.
+    ///
+    /// # Errors
+    /// `text_missing`, `text_too_long`.
+    #[wasm_bindgen(js_name = reportIncident)]
+    pub fn report_incident(&mut self, wish: Ts<NewIncident>) -> Result<Ts<Recorded>, Failed> {
+        self.record(Command::ReportIncident(record(&wish)?.into()))
+    }
+
+    /// A presenter is here: they say so themselves (a presenter's device), or staff saw them.
+    ///
+    /// # Errors
+    /// `not_allowed`.
+    pub fn arrive(&mut self, presenter: &str) -> Result<Ts<Recorded>, Failed> {
+        self.record(Command::Arrive { presenter: id(presenter)? })
+    }
+
+    /// Says who works with this device; facts carry it.
+    ///
+    /// # Errors
+    /// `text_too_long`.
+    #[wasm_bindgen(js_name = setLabel)]
+    pub fn set_label(&mut self, label: &str) -> Result<(), Failed> {
+        Ok(self.dispatch(Event::Command(Command::SetLabel { label: label.to_owned() })).map(drop)?)
+    }
+}
+
+impl Client {
+    fn scanned(&mut self, command: Command) -> Result<Ts<ScanResult>, Failed> {
+        match self.dispatch(Event::Command(command))? {
+            Answer::Scan(result) => given(*result),
+            Answer::Nothing | Answer::Recorded(_) => Err(unexpected()),
+        }
+    }
+
+    fn record(&mut self, command: Command) -> Result<Ts<Recorded>, Failed> {
+        match self.dispatch(Event::Command(command))? {
+            Answer::Recorded(recorded) => given(recorded),
+            Answer::Nothing | Answer::Scan(_) => Err(unexpected()),
+        }
+    }
+}
