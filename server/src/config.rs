@@ -57,6 +57,9 @@ concern! {
         /// The origins whose pages may ask from a browser, such as `https://app.example.org`, with commas between them.
         /// Without any, no page of another origin may.
         cors_origins: Origins = "", "origins", "MUSTER_HTTP_CORS_ORIGINS";
+        /// A folder to take the app's files from instead of those that the binary carries, while the app is worked on. Empty:
+        /// those that it carries, if it was built with them.
+        web_dir: String = "", "path", "MUSTER_HTTP_WEB_DIR";
         /// How many connections are open at once; further ones wait to be accepted.
         max_connections: usize = "20000", "count", "MUSTER_HTTP_MAX_CONNECTIONS";
         /// How many requests are worked on at once; further ones are refused with `overloaded`. Sync connections do not

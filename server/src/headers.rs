@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// What every answer has. Nothing here may be kept by a cache on the way, be taken for a page, load anything, or stand in a
+/// What every answer has. Nothing here but the app's own files may be kept by a cache on the way, be taken for a page, load anything, or stand in a
 /// frame.
 const ALWAYS: [(HeaderName, &str); 8] = [
     (CACHE_CONTROL, "no-store"),
@@ -34,6 +34,18 @@ const ALWAYS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ];
 
+/// What is different for the app's own files: it may run its scripts and WebAssembly, show what it draws, use the camera,
+/// and ask this server. How long they are kept each says itself.
+const PAGE: [(HeaderName, &str); 2] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
+         img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; manifest-src 'self'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (HeaderName::from_static("permissions-policy"), "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"),
+];
+
 /// For so long a browser asks by TLS only, once it has.
 const TLS_ONLY: &str = "max-age=31536000";
 
@@ -45,10 +57,14 @@ const EXPOSED_HEADERS: &str = "content-disposition, retry-after, x-request-id";
 /// For how many seconds a browser need not ask again whether it may.
 const MAX_AGE_S: &str = "600";
 
-/// Writes the headers that every answer has. `tls`: the server is reached by TLS.
-pub(crate) fn secure(headers: &mut HeaderMap, tls: bool) {
-    for (name, value) in ALWAYS {
+/// Writes the headers that every answer has. `tls`: the server is reached by TLS; `page`: it is a file of the app.
+pub(crate) fn secure(headers: &mut HeaderMap, tls: bool, page: bool) {
+    let kept = headers.get(CACHE_CONTROL).filter(|_| page).cloned();
+    for (name, value) in ALWAYS.into_iter().chain(PAGE.into_iter().filter(|_| page)) {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(kept) = kept {
+        headers.insert(CACHE_CONTROL, kept);
     }
     if tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));

@@ -31,6 +31,7 @@ pub mod storage;
 pub mod sync_socket;
 pub mod tickets;
 pub mod tls;
+mod web;
 
 #[cfg(test)]
 mod testing;

@@ -22,6 +22,7 @@ use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 use crate::headers;
 use crate::serve::{Audience, Peer};
+use crate::web;
 
 /// The header with a request's id.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -128,7 +129,7 @@ pub fn router(app: &AppState, audience: Audience) -> Router {
 /// What happens around every request, whatever its route.
 fn around(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     router
-        .fallback(|| async { ErrorCode::NotFound })
+        .fallback(web::serve)
         .method_not_allowed_fallback(|| async { ErrorCode::MethodNotAllowed })
         .layer(axum::extract::DefaultBodyLimit::max(app.config.http.body_limit_bytes))
         .layer(CatchPanicLayer::custom(panicked))
@@ -197,11 +198,12 @@ fn finish(mut response: Response, id: &str, tls: bool) -> Response {
         response = error_response(&error, id);
         response.headers_mut().extend(shared);
     }
+    let page = response.extensions().get::<web::Page>().is_some();
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers::secure(headers, tls);
+    headers::secure(headers, tls, page);
     response
 }
 

@@ -40,6 +40,45 @@ async fn every_answer_tells_browsers_to_do_nothing_with_it() {
 }
 
 #[tokio::test]
+async fn the_apps_own_files_may_run_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "<html>Muster").unwrap();
+    std::fs::create_dir(folder.path().join("assets")).unwrap();
+    std::fs::write(folder.path().join("assets/core-1f2e.wasm"), "\0asm").unwrap();
+    let dir = folder.path().display().to_string();
+    let set = |config: &mut crate::config::Config| config.http.web_dir = dir;
+    let app = TestApp::start_with(tempfile::tempdir().unwrap(), set).await;
+    let page = async |path: &str| {
+        let request = app.request(Method::GET, "", path).header("accept", "text/html,*/*;q=0.8");
+        Answer::of(request.send().await.unwrap()).await
+    };
+    for path in ["/", "/index.html", "/enrol"] {
+        let answer = page(path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.headers["content-type"].to_str().unwrap()),
+            (200, "text/html; charset=utf-8")
+        );
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.contains("script-src 'self' 'wasm-unsafe-eval';") && !policy.contains("unsafe-inline"),
+            "{policy}"
+        );
+        assert!(!policy.contains("sandbox") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(answer.headers["cache-control"], "no-cache");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    }
+    let module = page("/assets/core-1f2e.wasm").await;
+    assert_eq!(module.headers["content-type"], "application/wasm");
+    assert_eq!(module.headers["cache-control"], "public, max-age=31536000, immutable");
+    for path in ["/api/v1/nothing", "/assets/gone.js", "/%2e%2e/secret"] {
+        let answer = page(path).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"), "{path}");
+        assert!(answer.headers["content-security-policy"].to_str().unwrap().contains("sandbox"), "{path}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn only_pages_of_listed_origins_may_ask() {
     let set = |config: &mut crate::config::Config| {
         config.http.cors_origins = "https://app.example.org".parse().unwrap();
