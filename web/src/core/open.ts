@@ -1,4 +1,5 @@
 import type { Core } from './api';
+import { openRemote } from './remote';
 
 /** The one core of this app. The fake is for looking at screens (`npm run dev:fake`) and never in a build for people. */
 export async function openCore(): Promise<Core> {
@@ -6,5 +7,9 @@ export async function openCore(): Promise<Core> {
         const { openFake } = await import('./fake');
         return openFake();
     }
-    throw new Error('the core is not built into this app yet');
+    const start = () => new Worker(new URL('./worker/main.ts', import.meta.url), { type: 'module', name: 'muster' });
+    return openRemote(start, async (picture) => {
+        const { decodeQr } = await import('./qr/decode');
+        return decodeQr(picture);
+    });
 }

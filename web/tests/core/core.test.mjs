@@ -1,0 +1,254 @@
+/** The core in a real browser, against the real server: what a door needs of it, and what must not be lost. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { SAMPLES, Server, call, enrolled, launch, phone, tab, until } from './stage.mjs';
+
+let browser;
+let tickets;
+
+before(async () => {
+    browser = await launch();
+    const [head, ...rows] = (await readFile(join(SAMPLES, 'attendees.csv'), 'utf8')).split('\n');
+    assert.match(head, /^Ticket code,/);
+    const paid = rows.filter((row) => row.includes(',paid,'));
+    tickets = paid.map((row) => row.split(',')[0]);
+});
+after(() => browser.close());
+
+/** A server with the sample conference, stopped with the test. */
+async function venue(t, environment) {
+    const server = await Server.start(environment);
+    t.after(() => server.stop());
+    server.eventId = await server.event(join(SAMPLES, 'conference.xml'), join(SAMPLES, 'attendees.csv'));
+    return server;
+}
+
+/** A door phone that has everything. */
+async function door(t, server, name = 'Gate A') {
+    const context = await phone(browser, server);
+    t.after(() => context.close());
+    const page = await tab(context, server);
+    await enrolled(page, await server.invite(server.eventId, 'staff', name), name);
+    const [entrance] = await call(page, 'checkpoints');
+    return { context, page, entrance: entrance.id };
+}
+
+const sent = (status) => status.servers.every((server) => server.factsNotThere === 0);
+
+test('a phone enrols, finds people, checks them in, and the server has it', async (t) => {
+    const server = await venue(t);
+    const { page, entrance } = await door(t, server);
+    assert.equal((await call(page, 'me')).role.type, 'staff');
+    assert.equal((await call(page, 'storage')).kind, 'durable');
+    const hits = await call(page, 'search', 'berzi', 5);
+    assert.ok(
+        hits.length > 0 &&
+            hits.every((hit) => /berzi/i.test(hit.attendee.name.normalize('NFD').replace(/\p{M}/gu, ''))),
+    );
+    const first = await call(page, 'scan', entrance, tickets[0]);
+    assert.equal(first.verdict.type, 'admitted');
+    assert.equal(first.recorded.durability, 'on_this_phone');
+    const again = await call(page, 'checkIn', { checkpoint: entrance, attendee: first.card.id, via: 'search' });
+    assert.equal(again.verdict.type, 'already_in');
+    assert.equal((await call(page, 'scan', entrance, 'https://example.org/')).verdict.type, 'unknown');
+    await until(page, 'status', [], sent);
+    const second = await door(t, server, 'Gate B');
+    await until(second.page, 'counts', [entrance], (counts) => counts.total.admitted === 1);
+    assert.equal((await call(second.page, 'scan', entrance, tickets[0])).verdict.type, 'already_in');
+    assert.ok((await call(page, 'accessToken')).length > 20);
+    assert.deepEqual(page.errors, []);
+});
+
+test('what is wrong is told with a stable code', async (t) => {
+    const server = await venue(t);
+    const context = await phone(browser, server);
+    t.after(() => context.close());
+    const page = await tab(context, server);
+    assert.equal(await call(page, 'me'), null);
+    await assert.rejects(call(page, 'event'), { code: 'not_enrolled', retry: 'needs_user' });
+    await assert.rejects(call(page, 'enrol', 'https://example.org/', 'Gate'), { code: 'enrolment_link' });
+    await assert.rejects(call(page, 'enrol', `${server.url}/enrol#${'0'.repeat(26)}`, 'Gate'), {
+        code: 'enrolment_code_unknown',
+    });
+    await enrolled(page, await server.invite(server.eventId, 'staff', 'Gate'), 'Gate');
+    await assert.rejects(call(page, 'counts', 'the entrance'), { code: 'bad_parameter' });
+    await assert.rejects(
+        call(page, 'checkIn', { name: 'Jānis' }),
+        (error) => error.code === 'bad_parameter' && !error.message.includes('Jānis'),
+    );
+    await assert.rejects(call(page, 'search', 7), { code: 'bad_parameter' });
+    await assert.rejects(call(page, 'myLogistics'), { code: 'not_allowed' });
+    await assert.rejects(call(page, 'recoverDatabase'), { code: 'storage_busy' });
+    assert.equal((await call(page, 'checkpoints')).length > 0, true, 'and it goes on');
+});
+
+test('a phone works with neither network nor server, is closed and opened, and hands everything over', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    await context.setOffline(true);
+    await server.kill();
+    for (const ticket of tickets.slice(0, 20)) {
+        assert.equal((await call(page, 'scan', entrance, ticket)).verdict.type, 'admitted');
+    }
+    assert.equal((await call(page, 'unsentFacts')).length, 20);
+    await page.reload();
+    await page.waitForFunction(() => document.title === 'open');
+    assert.equal((await call(page, 'counts', entrance)).total.admitted, 20);
+    await page.close();
+    const reopened = await tab(context, server);
+    assert.equal((await call(reopened, 'unsentFacts')).length, 20);
+    await call(reopened, 'startSync');
+    await call(reopened, 'scan', entrance, tickets[20]);
+    await server.restart();
+    await context.setOffline(false);
+    await until(reopened, 'status', [], sent, 60_000);
+    const other = await door(t, server, 'Gate B');
+    await until(other.page, 'counts', [entrance], (counts) => counts.total.admitted === 21);
+});
+
+test('two tabs are one phone, and the second goes on when the first is closed', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    const second = await tab(context, server);
+    assert.deepEqual(await call(second, 'me'), await call(page, 'me'));
+    await call(second, 'scan', entrance, tickets[0]);
+    await call(page, 'scan', entrance, tickets[1]);
+    assert.equal((await call(second, 'counts', entrance)).total.admitted, 2);
+    await second.waitForFunction(() => globalThis.told.includes('checkins'));
+    await page.close();
+    assert.equal((await call(second, 'scan', entrance, tickets[2])).verdict.type, 'admitted');
+    assert.equal((await call(second, 'ownFacts')).length, 3);
+    await call(second, 'startSync');
+    await until(second, 'status', [], sent);
+});
+
+test('a tab that is killed in the middle of commits has lost nothing that was shown', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    const shown = [];
+    await page.exposeFunction('shown', (ticket) => shown.push(ticket));
+    // As fast as it can, so that one is under way whenever the tab ends.
+    const scanning = page.evaluate(
+        async ([checkpoint, codes]) => {
+            for (const code of codes) {
+                const { verdict } = await globalThis.core.scan(checkpoint, code);
+                if (verdict.type === 'admitted') void globalThis.shown(code);
+            }
+        },
+        [entrance, tickets.slice(0, 500)],
+    );
+    await new Promise((resolve) => {
+        const look = setInterval(() => {
+            if (shown.length >= 40) resolve(clearInterval(look));
+        }, 1);
+    });
+    const session = await context.newCDPSession(page);
+    const crashed = page.waitForEvent('crash');
+    // Neither is ever answered: the tab is gone.
+    void session.send('Page.crash').catch(() => undefined);
+    void scanning.catch(() => undefined);
+    await crashed;
+    const reopened = await tab(context, server);
+    const facts = await call(reopened, 'ownFacts');
+    const known = new Set();
+    for (const { body } of facts) known.add(body.attendee);
+    assert.ok(
+        facts.length >= shown.length && facts.length <= shown.length + 25,
+        `${facts.length} kept, ${shown.length} shown`,
+    );
+    for (const ticket of shown) {
+        const { card, verdict } = await call(reopened, 'scan', entrance, ticket);
+        assert.equal(verdict.type, 'already_in');
+        assert.ok(known.has(card.id));
+    }
+    await call(reopened, 'startSync');
+    await until(reopened, 'status', [], sent);
+});
+
+test('a panic costs the call it happened in, and nothing else', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    await call(page, 'scan', entrance, tickets[0]);
+    const outcomes = await page.evaluate(
+        async ([checkpoint, codes]) => {
+            const before = globalThis.core.scan(checkpoint, codes[1]);
+            globalThis.worker.postMessage({ call: -1, method: 'panicOnPurpose', args: [] });
+            // Asked of a worker that ends before it gets to them.
+            const behind = [globalThis.core.scan(checkpoint, codes[2]), globalThis.core.me()];
+            return Promise.all([before, ...behind]);
+        },
+        [entrance, tickets],
+    );
+    assert.deepEqual([outcomes[0].verdict.type, outcomes[1].verdict.type], ['admitted', 'admitted']);
+    assert.equal((await call(page, 'ownFacts')).length, 3);
+    const second = await tab(context, server);
+    await page.evaluate(() => globalThis.worker.postMessage({ call: -2, method: 'panicOnPurpose', args: [] }));
+    assert.equal((await call(second, 'scan', entrance, tickets[3])).verdict.type, 'admitted');
+    assert.equal((await call(page, 'ownFacts')).length, 4);
+    await call(page, 'startSync');
+    await until(page, 'status', [], sent);
+});
+
+test('a token that ended is exchanged without anybody noticing', async (t) => {
+    const server = await venue(t, { MUSTER_AUTH_ACCESS_TOKEN_S: '3' });
+    const { context, page, entrance } = await door(t, server);
+    const first = await call(page, 'accessToken');
+    await server.kill();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 4_000)));
+    assert.equal((await call(page, 'scan', entrance, tickets[0])).verdict.type, 'admitted');
+    await server.restart();
+    await until(page, 'status', [], sent, 60_000);
+    assert.notEqual(await call(page, 'accessToken'), first);
+    assert.equal(context.pages().length, 1);
+});
+
+test('a phone that was revoked hands over what it had not sent, and forgets', async (t) => {
+    const server = await venue(t);
+    const { page, entrance } = await door(t, server);
+    const { device } = await call(page, 'me');
+    await call(page, 'stopSync');
+    await call(page, 'scan', entrance, tickets[0]);
+    await server.command('device', 'revoke', server.eventId, device);
+    await call(page, 'startSync');
+    const status = await until(page, 'status', [], (seen) => seen.standing === 'forgotten', 60_000);
+    assert.equal(status.keptFacts, 0);
+    await assert.rejects(call(page, 'search', 'berzins'), { code: 'device_revoked' });
+    await enrolled(page, await server.invite(server.eventId, 'staff', 'Gate C'), 'Gate C');
+    assert.equal((await call(page, 'counts', entrance)).total.admitted, 0, 'a coordinator has to look at it first');
+});
+
+test('without OPFS it works from memory and says so', async (t) => {
+    const server = await venue(t);
+    // As a private window of some browsers has it.
+    const context = await phone(
+        browser,
+        server,
+        "navigator.storage.getDirectory = () => Promise.reject(new DOMException('no', 'SecurityError'));",
+    );
+    t.after(() => context.close());
+    const page = await tab(context, server);
+    await enrolled(page, await server.invite(server.eventId, 'staff', 'Private'), 'Private');
+    assert.equal((await call(page, 'storage')).kind, 'memory');
+    const [entrance] = await call(page, 'checkpoints');
+    await call(page, 'stopSync');
+    await call(page, 'scan', entrance.id, tickets[0]);
+    assert.equal((await call(page, 'unsentFacts')).length, 1);
+    await call(page, 'startSync');
+    await until(page, 'status', [], sent);
+});
+
+test('signing out forgets the event, and refuses while something is not sent', async (t) => {
+    const server = await venue(t);
+    const { page, entrance } = await door(t, server);
+    await call(page, 'scan', entrance, tickets[0]);
+    await call(page, 'signOut');
+    assert.equal(await call(page, 'me'), null);
+    await enrolled(page, await server.invite(server.eventId, 'staff', 'Gate B'), 'Gate B');
+    assert.equal((await call(page, 'counts', entrance)).total.admitted, 1, 'it was sent first');
+    await call(page, 'stopSync');
+    await call(page, 'scan', entrance, tickets[1]);
+    await assert.rejects(call(page, 'signOut'), { code: 'unsent_facts' });
+    assert.equal((await call(page, 'unsentFacts')).length, 1);
+});
