@@ -34,6 +34,9 @@ pub(crate) enum Error {
     /// The server for the API's checks did not say what it should.
     #[error("muster-api-stage did not say its {0}: see above why")]
     Stage(&'static str),
+    /// What is made from the source is in the repository as it was made before.
+    #[error("{0} is not what the source makes: `cargo xtask web --core` has written it anew, look at it and commit it")]
+    Stale(&'static str),
     /// Fuzzing found something, or there is nothing to fuzz; the text says what to do.
     #[error("{0}")]
     Fuzz(String),

@@ -20,6 +20,7 @@ mod samples;
 mod setup;
 mod sim;
 mod test;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Write a CSV of made attendees, the same on every machine for one seed
     Attendees(attendees::Args),
+    /// Build the app that people use in a browser
+    Web(web::Args),
 }
 
 fn main() -> ExitCode {
@@ -88,6 +91,7 @@ fn run(task: Task) -> Result<ExitCode, Error> {
         Task::ApiCheck(args) => api_check::run(&args),
         Task::Deny(args) => deny::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Web(args) => web::run(&args),
         Task::Attendees(args) => attendees::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

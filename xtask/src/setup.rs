@@ -23,13 +23,22 @@ enum Need {
     Python,
     Jdk,
     Maven,
+    Clang,
+    Chromium,
 }
 
 /// What building and showing Muster needs.
 const NEEDS: [Need; 4] = [Need::CCompiler, Need::Archiver, Need::Rustfmt, Need::Clippy];
 
 /// What its tests need beside that: foreign clients and the bindings of other languages.
-const TEST_NEEDS: [Need; 5] = [Need::Node, Need::Npm, Need::Python, Need::Jdk, Need::Maven];
+const TEST_NEEDS: [Need; 7] =
+    [Need::Node, Need::Npm, Need::Python, Need::Jdk, Need::Maven, Need::Clang, Need::Chromium];
+
+/// What the app needs to be built and tried.
+const WEB_NEEDS: [Need; 4] = [Need::Clang, Need::Node, Need::Npm, Need::Chromium];
+
+/// What Chromium is called on different systems.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// What can be used here to install something.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +60,8 @@ impl Need {
             Self::Python => "Python 3 with venv (the bindings for Python)",
             Self::Jdk => "a JDK, 17 or later (the bindings for Kotlin)",
             Self::Maven => "Maven (the bindings for Kotlin)",
+            Self::Clang => "a clang that writes WebAssembly (SQLite in the browser is built from C)",
+            Self::Chromium => "Chromium (tests run the app in it)",
         }
     }
 
@@ -66,6 +77,8 @@ impl Need {
             Self::Python => succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
             Self::Jdk => succeeds(Command::new("javac").args(["--release", "17", "--version"])),
             Self::Maven => succeeds(Command::new("mvn").arg("--version")),
+            Self::Clang => compiles(Command::new("clang").arg("--target=wasm32-unknown-unknown"), "int one;\n"),
+            Self::Chromium => BROWSERS.iter().any(|name| succeeds(Command::new(name).arg("--version"))),
         }
     }
 
@@ -80,6 +93,8 @@ impl Need {
                 apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "default-jdk-headless"])
             }
             Self::Maven => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "maven"]),
+            Self::Clang => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "clang"]),
+            Self::Chromium => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]),
             Self::Rustfmt => means.rustup.then_some(&["rustup", "component", "add", "rustfmt"]),
             Self::Clippy => means.rustup.then_some(&["rustup", "component", "add", "clippy"]),
             Self::Node | Self::Npm => {
@@ -96,7 +111,11 @@ impl Need {
             Self::Python if means.apt => "run `sudo apt-get install python3-venv`",
             Self::Jdk if means.apt => "run `sudo apt-get install default-jdk-headless`",
             Self::Maven if means.apt => "run `sudo apt-get install maven`",
-            Self::Python | Self::Jdk | Self::Maven => "install it from your system's packages",
+            Self::Clang if means.apt => "run `sudo apt-get install clang`",
+            Self::Chromium if means.apt => "run `sudo apt-get install chromium`",
+            Self::Python | Self::Jdk | Self::Maven | Self::Clang | Self::Chromium => {
+                "install it from your system's packages"
+            }
             Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
             Self::Clippy if means.rustup => "run `rustup component add clippy`",
             Self::Rustfmt | Self::Clippy => "install rustup, see https://rustup.rs",
@@ -126,6 +145,14 @@ pub(crate) fn run() -> Result<(), Error> {
 /// As [`run`].
 pub(crate) fn run_for_tests() -> Result<(), Error> {
     meet(&[&NEEDS[..], &TEST_NEEDS[..]].concat())
+}
+
+/// Installs what the app needs to be built and tried, too.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_for_web() -> Result<(), Error> {
+    meet(&[&NEEDS[..], &WEB_NEEDS[..]].concat())
 }
 
 fn meet(needs: &[Need]) -> Result<(), Error> {
@@ -171,7 +198,11 @@ fn install(words: &[&str]) -> Result<(), Error> {
 /// Whether `cc` accepts a source text as far as its headers; `cc` is what the build scripts call too.
 fn c_compiles(source: &str) -> bool {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let mut command = Command::new(compiler);
+    compiles(&mut Command::new(compiler), source)
+}
+
+/// Whether a compiler accepts a source text.
+fn compiles(command: &mut Command, source: &str) -> bool {
     command.args(["-x", "c", "-fsyntax-only", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = command.spawn() else { return false };
     // A compiler that does not read its input is told apart by its exit status below.
@@ -201,7 +232,17 @@ mod tests {
     fn root_on_debian_installs_each_package_once() {
         let programs = installers(&[&NEEDS[..], &TEST_NEEDS[..]].concat(), DEBIAN_ROOT);
         let packages: Vec<&str> = programs.iter().filter_map(|words| words.last().copied()).collect();
-        let expected = ["build-essential", "rustfmt", "clippy", "npm", "python3-venv", "default-jdk-headless", "maven"];
+        let expected = [
+            "build-essential",
+            "rustfmt",
+            "clippy",
+            "npm",
+            "python3-venv",
+            "default-jdk-headless",
+            "maven",
+            "clang",
+            "chromium",
+        ];
         assert_eq!(packages, expected);
         for need in TEST_NEEDS {
             assert!(need.advice(DEBIAN_ROOT).contains("sudo apt-get install"), "{}", need.advice(DEBIAN_ROOT));

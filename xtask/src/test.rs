@@ -12,12 +12,13 @@ use crate::demo;
 use crate::error::Error;
 use crate::npm;
 use crate::setup;
+use crate::web;
 use crate::workspace::{Workspace, run as run_program};
 
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo and the bindings
+    /// Leave out the demo, the bindings and the browser
     #[arg(long)]
     fast: bool,
 }
@@ -40,7 +41,7 @@ const GATES: [(&str, Action); 7] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 2] = [("demo", demo::check), ("bindings", bindings::check)];
+const SLOW_GATES: [(&str, Action); 3] = [("demo", demo::check), ("bindings", bindings::check), ("web", web::check)];
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,0 +1,153 @@
+//! `cargo xtask web`: the core as WebAssembly, the app around it, and what the server carries of both.
+//!
+//! The module is built with Rust's own target where rustup has it. Without, Debian's `rustc-web` builds the standard library
+//! along from `rust-web-src`. SQLite's C needs a clang that writes WebAssembly. `wasm-opt` is left out: it made the module 12 %
+//! smaller as it is and not a byte smaller compressed (5.0 MB, 1.78 MB; November 2026), and took two minutes.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::error::Error;
+use crate::npm;
+use crate::setup;
+use crate::workspace::{Profile, Workspace, run as run_program, succeeds};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Parts of SQLite that nothing here uses, left out as far as its own build allows.
+const SQLITE_FLAGS: &str = "-USQLITE_ENABLE_SESSION -USQLITE_ENABLE_PREUPDATE_HOOK -USQLITE_ENABLE_RTREE \
+    -USQLITE_ENABLE_MATH_FUNCTIONS -USQLITE_ENABLE_BYTECODE_VTAB -USQLITE_ENABLE_DBPAGE_VTAB \
+    -USQLITE_ENABLE_DBSTAT_VTAB -USQLITE_ENABLE_STMTVTAB -USQLITE_ENABLE_COLUMN_METADATA \
+    -USQLITE_ENABLE_OFFSET_SQL_FUNC -USQLITE_ENABLE_UNKNOWN_SQL_FUNCTION -DSQLITE_DEFAULT_PAGE_SIZE=4096";
+
+/// The types of the core as the app is checked with, in the repository and as they were just made.
+const TYPES: &str = "web/src/core/wasm/muster_web.d.ts";
+
+/// What to build.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Build the core only: the module and its types
+    #[arg(long)]
+    core: bool,
+    /// Then try the core in a browser, as `cargo xtask test` does
+    #[arg(long)]
+    check: bool,
+}
+
+/// Builds the app, for servers that are built afterwards.
+///
+/// # Errors
+/// When setup or a build fails.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
+    setup::run_for_web()?;
+    let workspace = Workspace::find()?;
+    if args.check {
+        workspace.build(Profile::Dev, [("muster-server", "muster")])?;
+        check(&workspace)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    core(&workspace)?;
+    if !args.core {
+        app(&workspace)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the module and looks whether the types in the repository are its own; then the stories in a browser, with the
+/// server that the tests have built already.
+///
+/// # Errors
+/// [`Error::Stale`] when they are not; when a build or a story fails.
+pub(crate) fn check(workspace: &Workspace) -> Result<(), Error> {
+    let types = workspace.path(TYPES);
+    let read = || fs::read(&types).map_err(|source| Error::File { path: types.clone(), source });
+    let kept = read()?;
+    core(workspace)?;
+    if read()? != kept {
+        return Err(Error::Stale(TYPES));
+    }
+    harness(workspace)?;
+    let mut stories = Command::new("node");
+    stories.args(["--test", "--test-concurrency=1", "--test-timeout=240000", "tests/core/"]);
+    run_program(stories.current_dir(web(workspace)).env("MUSTER_SERVER", muster(workspace, Profile::Dev)))
+}
+
+/// Builds the page that has the core and nothing else, for tests and measurements.
+///
+/// # Errors
+/// When npm or the build fails.
+pub(crate) fn harness(workspace: &Workspace) -> Result<(), Error> {
+    npm::install(&web(workspace))?;
+    let mut vite = Command::new("npx");
+    vite.args(["vite", "build", "--logLevel", "warn", "--config", "tests/harness/vite.config.ts"]);
+    run_program(vite.current_dir(web(workspace)))
+}
+
+/// The server's binary.
+pub(crate) fn muster(workspace: &Workspace, profile: Profile) -> PathBuf {
+    workspace.built(profile, &format!("muster{}", env::consts::EXE_SUFFIX))
+}
+
+pub(crate) fn web(workspace: &Workspace) -> PathBuf {
+    workspace.path("web")
+}
+
+/// Builds the module with its JavaScript and its types into the app's source.
+///
+/// # Errors
+/// When the target cannot be had or a build fails.
+pub(crate) fn core(workspace: &Workspace) -> Result<(), Error> {
+    let mut build = workspace.cargo(["build", "--package=muster-web", "--lib", "--profile=web", "--target", TARGET]);
+    toolchain(&mut build)?;
+    run_program(build.env("SQLITE_WASM_RS_FLAGS", SQLITE_FLAGS))?;
+    // As xtask itself is built: with its dependencies quick to compile, since it runs for a moment.
+    run_program(&mut workspace.cargo(["build", "--package=muster-web-bindgen", "--profile=task"]))?;
+    let built = |folder: &str, file: &str| workspace.target().join(folder).join(file);
+    let bindgen = built("task", &format!("muster-web-bindgen{}", env::consts::EXE_SUFFIX));
+    let module = built(TARGET, "web/muster_web.wasm");
+    run_program(Command::new(bindgen).arg(module).arg(workspace.path("web/src/core/wasm")))
+}
+
+/// Builds the app and puts it, compressed, where the server's build takes it from.
+fn app(workspace: &Workspace) -> Result<(), Error> {
+    npm::install(&web(workspace))?;
+    run_program(Command::new("npm").args(["run", "--silent", "build"]).current_dir(web(workspace)))?;
+    run_program(Command::new("node").arg("tools/embed.mjs").current_dir(web(workspace)))
+}
+
+/// Has a cargo build for the browser with what this machine has.
+fn toolchain(build: &mut Command) -> Result<(), Error> {
+    if has_target() {
+        return Ok(());
+    }
+    if succeeds(Command::new("rustup").args(["target", "add", TARGET])) && has_target() {
+        return Ok(());
+    }
+    let linker = ["/usr/bin/wasm-ld", "/usr/bin/lld"].into_iter().map(Path::new).find(|path| path.exists());
+    let (true, Some(linker)) = (Path::new(DEBIANS_STD).exists(), linker) else {
+        return Err(Error::NotReady(vec![
+            "  Rust for WebAssembly is missing: run `rustup target add wasm32-unknown-unknown`, or \
+             `sudo apt-get install rustc-web rust-web-src lld` (Debian 12 or later)"
+                .to_owned(),
+        ]));
+    };
+    // Features of cargo that are not stable yet: Debian's compiler comes without a standard library for this target.
+    build.args(["-Z", "build-std=std,panic_abort"]).env("RUSTC_BOOTSTRAP", "1").env("RUSTC", "/usr/bin/rustc");
+    build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", OsString::from(linker));
+    Ok(())
+}
+
+/// The standard library's source, as Debian's `rust-web-src` has it.
+const DEBIANS_STD: &str = "/usr/lib/rustlib/src/rust/library/std";
+
+/// Whether the compiler in use has the standard library for the browser.
+fn has_target() -> bool {
+    let mut asked = Command::new("rustc");
+    asked.args(["--print", "target-libdir", "--target", TARGET]).stderr(Stdio::null());
+    let Ok(told) = asked.output() else { return false };
+    let folder = PathBuf::from(String::from_utf8_lossy(&told.stdout).trim());
+    fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some())
+}
