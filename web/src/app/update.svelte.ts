@@ -1,0 +1,27 @@
+import { Workbox } from 'workbox-window';
+
+/** A newer app that was fetched and waits. It is offered, and begins when somebody says so: never amid a queue. */
+class Update {
+    ready = $state(false);
+    private workbox: Workbox | null = null;
+
+    watch(): void {
+        if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
+        const workbox = new Workbox('/sw.js');
+        workbox.addEventListener('waiting', () => (this.ready = true));
+        void workbox.register();
+        this.workbox = workbox;
+        // A phone at a door is not closed for days: it looks for a newer app when it comes back to the front.
+        document.addEventListener('visibilitychange', () => {
+            if (document.visibilityState === 'visible') void workbox.update().catch(() => undefined);
+        });
+    }
+
+    apply(): void {
+        if (!this.workbox) return;
+        this.workbox.addEventListener('controlling', () => location.reload());
+        this.workbox.messageSkipWaiting();
+    }
+}
+
+export const update = new Update();
