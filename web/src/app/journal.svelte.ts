@@ -24,13 +24,16 @@ class Journal {
 
     /** Compares how the phone stood with how it stands. */
     look(before: Status | null, after: Status): void {
-        const linked = (status: Status | null) => status?.servers.some(({ link }) => link.type === 'connected') ?? false;
-        const waiting = (status: Status) => status.servers.reduce((most, server) => Math.max(most, server.factsNotThere), 0);
-        if (linked(after) && !linked(before)) this.add('connected');
+        const linked = (status: Status | null) =>
+            status?.servers.some(({ link }) => link.type === 'connected') ?? false;
+        const waiting = (status: Status) =>
+            status.servers.reduce((most, server) => Math.max(most, server.factsNotThere), 0);
+        const last = this.lines[0];
+        if (linked(after) && !linked(before) && (before || last?.what !== 'connected')) this.add('connected');
         if (before && linked(before) && !linked(after)) this.add('lost');
         if (before && waiting(after) < waiting(before)) this.add('sent', waiting(before) - waiting(after));
         const refused = (status: Status) => status.parked.reduce((sum, { facts }) => sum + facts, 0);
-        if (refused(after) > (before ? refused(before) : 0)) this.add('refused', refused(after));
+        if (before && refused(after) > refused(before)) this.add('refused', refused(after) - refused(before));
         if (before && before.standing !== after.standing && after.standing !== 'good') this.add('standing');
     }
 

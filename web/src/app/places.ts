@@ -28,7 +28,11 @@ const lists: Place = { path: '/lists', name: 'lists', icon: CalendarDays, near: 
 
 const places: Record<Role, Place[]> = {
     staff: [door, rooms, lists, settings],
-    presenter: [{ path: '/mine', name: 'mine', icon: Presentation, near: true }, { ...lists, name: 'program' }, settings],
+    presenter: [
+        { path: '/mine', name: 'mine', icon: Presentation, near: true },
+        { ...lists, name: 'program' },
+        settings,
+    ],
     finance: [lists, settings],
     coordinator: [
         { path: '/overview', name: 'overview', icon: LayoutDashboard, near: true },

@@ -9,7 +9,8 @@ class Update {
         if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
         const workbox = new Workbox('/sw.js');
         workbox.addEventListener('waiting', () => (this.ready = true));
-        void workbox.register();
+        // Where the browser allows no service worker (a private window), the app works as long as the tab is open.
+        void workbox.register().catch(() => undefined);
         this.workbox = workbox;
         // A phone at a door is not closed for days: it looks for a newer app when it comes back to the front.
         document.addEventListener('visibilitychange', () => {

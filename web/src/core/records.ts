@@ -25,10 +25,7 @@ export type Timestamp = number;
 // The event, and who this device is in it.
 
 export type Role =
-    | { type: 'coordinator' }
-    | { type: 'finance' }
-    | { type: 'staff' }
-    | { type: 'presenter'; presenter: PresenterId };
+    { type: 'coordinator' } | { type: 'finance' } | { type: 'staff' } | { type: 'presenter'; presenter: PresenterId };
 
 export interface Me {
     event: EventId;

@@ -53,7 +53,12 @@ export class Door {
     /** Lets somebody in whatever the verdict; who did and why is kept. */
     async override(reason: string): Promise<void> {
         const card = this.shown?.result.card;
-        if (card) await this.decide({ attendee: card.id, via: this.shown && 'code' in this.shown.asked ? 'scan' : 'search' }, {}, reason);
+        if (card)
+            await this.decide(
+                { attendee: card.id, via: this.shown && 'code' in this.shown.asked ? 'scan' : 'search' },
+                {},
+                reason,
+            );
     }
 
     async undo(): Promise<void> {
@@ -92,7 +97,13 @@ export class Door {
 
     private show(result: ScanResult, asked: Asked): void {
         // A scanner that sends everything twice must not sound twice.
-        if (result.repeated && this.shown && 'code' in asked && 'code' in this.shown.asked && asked.code === this.shown.asked.code) {
+        if (
+            result.repeated &&
+            this.shown &&
+            'code' in asked &&
+            'code' in this.shown.asked &&
+            asked.code === this.shown.asked.code
+        ) {
             return;
         }
         clearTimeout(this.timer);

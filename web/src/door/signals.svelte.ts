@@ -5,10 +5,39 @@ import type { Tone } from './look';
 type Note = [pitch: number, at: number, length: number];
 
 const tunes: Record<Tone, { notes: Note[]; wave: OscillatorType; buzz: number[] }> = {
-    ok: { notes: [[880, 0, 90], [1320, 100, 140]], wave: 'sine', buzz: [60] },
-    warn: { notes: [[660, 0, 120], [660, 180, 120], [520, 360, 200]], wave: 'triangle', buzz: [120, 80, 120] },
-    bad: { notes: [[196, 0, 260], [147, 300, 360]], wave: 'sawtooth', buzz: [300, 100, 300] },
-    ask: { notes: [[740, 0, 110], [988, 130, 110]], wave: 'triangle', buzz: [80, 60, 80] },
+    ok: {
+        notes: [
+            [880, 0, 90],
+            [1320, 100, 140],
+        ],
+        wave: 'sine',
+        buzz: [60],
+    },
+    warn: {
+        notes: [
+            [660, 0, 120],
+            [660, 180, 120],
+            [520, 360, 200],
+        ],
+        wave: 'triangle',
+        buzz: [120, 80, 120],
+    },
+    bad: {
+        notes: [
+            [196, 0, 260],
+            [147, 300, 360],
+        ],
+        wave: 'sawtooth',
+        buzz: [300, 100, 300],
+    },
+    ask: {
+        notes: [
+            [740, 0, 110],
+            [988, 130, 110],
+        ],
+        wave: 'triangle',
+        buzz: [80, 60, 80],
+    },
 };
 
 class Signals {

@@ -24,7 +24,12 @@ class Install {
 
     /** Safari installs by its share menu only, and an iPhone forgets what is not installed after a week. */
     get byHand(): boolean {
-        return !this.installed && !this.offered && /iPhone|iPad|Macintosh.*Safari/.test(navigator.userAgent) && !('chrome' in window);
+        return (
+            !this.installed &&
+            !this.offered &&
+            /iPhone|iPad|Macintosh.*Safari/.test(navigator.userAgent) &&
+            !('chrome' in window)
+        );
     }
 
     async ask(): Promise<void> {

@@ -28,7 +28,14 @@ export class Formats {
 
     /** Thu, 20 May, 09:40. */
     moment(at: number): string {
-        return this.date(at, { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+        return this.date(at, {
+            weekday: 'short',
+            day: 'numeric',
+            month: 'short',
+            hour: '2-digit',
+            minute: '2-digit',
+            hourCycle: 'h23',
+        });
     }
 
     /** A time of today, a moment of any other day. */
@@ -53,13 +60,19 @@ export class Formats {
 
     /** An amount in hundredths. */
     money(cents: number, currency: string): string {
-        return new Intl.NumberFormat(this.language, { style: 'currency', currency: currency || 'EUR' }).format(cents / 100);
+        return new Intl.NumberFormat(this.language, { style: 'currency', currency: currency || 'EUR' }).format(
+            cents / 100,
+        );
     }
 
     bytes(size: number): string {
         const megabytes = size / 1_000_000;
         const digits = megabytes < 10 ? 1 : 0;
-        return new Intl.NumberFormat(this.language, { maximumFractionDigits: digits, style: 'unit', unit: 'megabyte' }).format(megabytes);
+        return new Intl.NumberFormat(this.language, {
+            maximumFractionDigits: digits,
+            style: 'unit',
+            unit: 'megabyte',
+        }).format(megabytes);
     }
 
     private date(at: number, options: Intl.DateTimeFormatOptions): string {

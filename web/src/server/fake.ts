@@ -14,15 +14,28 @@ export class FakeServer implements s.Server {
     ];
     private kept: s.QuarantinedView[] = [
         {
-            id: 7, document: 'checkins/00', device_id: 'd0000000000000f6', author: 'd0000000000000f6', code: 'device_revoked',
-            reason: 'the device was revoked before it sent these', received_at_ms: NOW - 3_600_000, bytes: 412,
-            decided_at_ms: null, decision: null, note: null,
+            id: 7,
+            document: 'checkins/00',
+            device_id: 'd0000000000000f6',
+            author: 'd0000000000000f6',
+            code: 'device_revoked',
+            reason: 'the device was revoked before it sent these',
+            received_at_ms: NOW - 3_600_000,
+            bytes: 412,
+            decided_at_ms: null,
+            decision: null,
+            note: null,
         },
     ];
 
     private away(): void {
         if (sessionStorage.getItem('muster.fake') === 'offline') {
-            throw new MusterError('unreachable', 'needs_network', 'the server cannot be reached: try again with a network', '');
+            throw new MusterError(
+                'unreachable',
+                'needs_network',
+                'the server cannot be reached: try again with a network',
+                '',
+            );
         }
     }
 
@@ -31,13 +44,29 @@ export class FakeServer implements s.Server {
         return this.list;
     }
 
-    alerts = async () => [{ device_id: 'd0000000000000f6', name: 'Lost phone', code: 'refresh_token_reused', raised_at_ms: NOW - 80_000_000 }];
+    alerts = async () => [
+        {
+            device_id: 'd0000000000000f6',
+            name: 'Lost phone',
+            code: 'refresh_token_reused',
+            raised_at_ms: NOW - 80_000_000,
+        },
+    ];
 
     async addDevice(wish: s.CodeRequest): Promise<s.CodeView> {
         this.away();
         const { role, name = '', checkpoints = [], devices = 1, approve = false, expires_min = 15 } = wish;
         const code = '7ZQK3M5X9T2W8R4V6B1N0CYHJD';
-        return { code, link: `https://muster.example.org/enrol#${code}`, role, name, checkpoints, devices, approve, expires_at_ms: Date.now() + expires_min * 60_000 };
+        return {
+            code,
+            link: `https://muster.example.org/enrol#${code}`,
+            role,
+            name,
+            checkpoints,
+            devices,
+            approve,
+            expires_at_ms: Date.now() + expires_min * 60_000,
+        };
     }
 
     async approve(id: string): Promise<void> {
@@ -52,15 +81,35 @@ export class FakeServer implements s.Server {
         this.away();
         sent(1);
         const text = await file.text();
-        if (!text.includes(',')) throw new MusterError('format_not_detected', 'needs_user', 'the file is none of the formats that can be imported: name the format, or export it again from where it comes from', '');
+        if (!text.includes(','))
+            throw new MusterError(
+                'format_not_detected',
+                'needs_user',
+                'the file is none of the formats that can be imported: name the format, or export it again from where it comes from',
+                '',
+            );
         return {
-            format: 'attendees-csv', source: source || 'attendees-csv', changed: true,
-            collections: { attendees: { created: 1187, changed: 12, unchanged: 1, cancelled: 0, kept_edits: 2 }, contacts: { created: 1187, changed: 0, unchanged: 13, cancelled: 0, kept_edits: 0 } },
-            skipped: 2, check_ins: 0,
+            format: 'attendees-csv',
+            source: source || 'attendees-csv',
+            changed: true,
+            collections: {
+                attendees: { created: 1187, changed: 12, unchanged: 1, cancelled: 0, kept_edits: 2 },
+                contacts: { created: 1187, changed: 0, unchanged: 13, cancelled: 0, kept_edits: 0 },
+            },
+            skipped: 2,
+            check_ins: 0,
             notes: [
                 { code: 'row_without_name', place: 'row 17', detail: 'the row has no name and was skipped' },
-                { code: 'ticket_twice', place: 'row 230', detail: 'the ticket code stands in row 12 already; the row was skipped' },
-                { code: 'edit_kept', place: 'row 301, category', detail: 'somebody edited this here; the file says something else' },
+                {
+                    code: 'ticket_twice',
+                    place: 'row 230',
+                    detail: 'the ticket code stands in row 12 already; the row was skipped',
+                },
+                {
+                    code: 'edit_kept',
+                    place: 'row 301, category',
+                    detail: 'somebody edited this here; the file says something else',
+                },
             ],
             notes_omitted: 0,
         };
@@ -73,7 +122,9 @@ export class FakeServer implements s.Server {
             const at = new Date(NOW - (120 - Math.sqrt(index / 460) * 118) * 60_000).toISOString();
             return `${at},entry,a1,Name,,Main entrance,Gate B,Edgars,,,f`;
         });
-        return new Blob([['Time,Kind,Muster ID,Name,Organisation,Checkpoint,Device,By,Undone,Despite,Fact', ...rows].join('\r\n')]);
+        return new Blob([
+            ['Time,Kind,Muster ID,Name,Organisation,Checkpoint,Device,By,Undone,Despite,Fact', ...rows].join('\r\n'),
+        ]);
     }
 
     async quarantine(): Promise<s.QuarantinedView[]> {
@@ -89,5 +140,14 @@ export class FakeServer implements s.Server {
 
 function device(device_id: string, name: string, role: string, minutes: number): s.DeviceView {
     const last_seen_at_ms = NOW - minutes * 60_000;
-    return { device_id, name, role, checkpoints: [], pending: false, enrolled_at_ms: NOW - 90_000_000, last_seen_at_ms, revoked_at_ms: null };
+    return {
+        device_id,
+        name,
+        role,
+        checkpoints: [],
+        pending: false,
+        enrolled_at_ms: NOW - 90_000_000,
+        last_seen_at_ms,
+        revoked_at_ms: null,
+    };
 }

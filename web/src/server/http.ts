@@ -100,7 +100,12 @@ function parse(text: string): Failure {
 }
 
 function unreachable(): MusterError {
-    return new MusterError('unreachable', 'needs_network', 'the server cannot be reached: try again with a network', 'no answer');
+    return new MusterError(
+        'unreachable',
+        'needs_network',
+        'the server cannot be reached: try again with a network',
+        'no answer',
+    );
 }
 
 /** When to try again follows from the status, as docs/API.md has it. */

@@ -17,5 +17,8 @@ async function make(): Promise<Server> {
         const { FakeServer } = await import('./fake');
         return new FakeServer();
     }
-    return new HttpServer(() => app.core.accessToken(), () => app.me?.event ?? '');
+    return new HttpServer(
+        () => app.core.accessToken(),
+        () => app.me?.event ?? '',
+    );
 }
