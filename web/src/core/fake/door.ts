@@ -17,7 +17,9 @@ export class Door {
         if (words.join('').length < 2) return [];
         return this.world.people
             .filter(({ attendee, code }) => {
-                const text = plain(`${attendee.name} ${attendee.organisation} ${code}`).split(/[\s-]+/);
+                const text = plain(`${attendee.name} ${attendee.organisation} ${code}`)
+                    .split(/[\s-]+/)
+                    .concat(plain(code));
                 return words.every((word) => text.some((part) => part.startsWith(word)));
             })
             .slice(0, limit)
