@@ -30,6 +30,14 @@ export const scenes = [
     { name: 'door-empty', scenario: 'empty', path: '/door' },
     { name: 'door-broken', scenario: 'broken', path: '/door' },
     { name: 'door-offline', scenario: 'offline', path: '/door' },
+    { name: 'door-lease', scenario: 'lease', path: '/door' },
+    { name: 'door-memory', scenario: 'memory', path: '/door' },
+    {
+        name: 'door-full',
+        scenario: 'full',
+        path: '/door',
+        act: scan('T-0000'),
+    },
     { name: 'door-search', scenario: 'staff', path: '/door', act: search('berz jan') },
     {
         name: 'door-search-nobody',

@@ -22,7 +22,7 @@ const policy = [
     "worker-src 'self'",
     "manifest-src 'self'",
     "base-uri 'none'",
-    "form-action 'self'",
+    "form-action 'none'",
     "frame-ancestors 'none'",
 ].join('; ');
 

@@ -2,6 +2,8 @@
 class Router {
     path = $state(location.pathname);
     query = $state.raw(new URLSearchParams(location.search));
+    /** Whether somebody has gone anywhere since the app was opened. */
+    moved = false;
 
     constructor() {
         addEventListener('popstate', () => this.read());
@@ -22,6 +24,7 @@ class Router {
     }
 
     private read(): void {
+        this.moved = true;
         this.path = location.pathname;
         this.query = new URLSearchParams(location.search);
     }

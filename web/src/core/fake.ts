@@ -7,7 +7,17 @@ import { DEVICE, World } from './fake/world';
 
 /** How the fake's day stands: whose phone it is, and what is unusual about it. */
 export type Scenario =
-    'staff' | 'coordinator' | 'presenter' | 'new' | 'empty' | 'offline' | 'memory' | 'broken' | 'lease' | 'revoked';
+    | 'staff'
+    | 'coordinator'
+    | 'presenter'
+    | 'new'
+    | 'empty'
+    | 'offline'
+    | 'memory'
+    | 'broken'
+    | 'lease'
+    | 'revoked'
+    | 'full';
 
 /** A core that lives in memory, for looking at screens and for their tests. What it decides, it decides simply. */
 export function openFake(scenario: Scenario = chosen()): Core {
@@ -126,8 +136,15 @@ class FakeCore implements Core {
         return this.scenario === 'offline' ? own : own.filter(({ at }) => at > Date.now() - 3_000);
     }
 
-    scan = async (checkpoint: string, code: string, answers: r.Answers = {}) =>
-        this.door.scan(checkpoint, code, answers);
+    async scan(checkpoint: string, code: string, answers: r.Answers = {}): Promise<r.ScanResult> {
+        if (this.scenario === 'full')
+            throw this.world.error(
+                'storage_full',
+                'the storage is full and nothing was recorded; free some space and do it again',
+            );
+        return this.door.scan(checkpoint, code, answers);
+    }
+
     scanBytes = async (checkpoint: string, code: Uint8Array, answers: r.Answers = {}) =>
         this.door.scan(checkpoint, new TextDecoder('utf-8', { fatal: true }).decode(code), answers);
     checkIn = async (wish: r.CheckIn) => this.door.checkIn(wish);

@@ -73,6 +73,7 @@ export class Door {
     dismiss(): void {
         clearTimeout(this.timer);
         this.shown = null;
+        this.error = null;
     }
 
     /** Keeps the verdict on the screen: somebody is doing something with it. */
@@ -132,6 +133,9 @@ export class Door {
         try {
             await work();
         } catch (error) {
+            // Nothing was recorded and nobody admitted: that fills the screen as a refusal does.
+            clearTimeout(this.timer);
+            this.shown = null;
             this.error = asMuster(error);
             signals.give('bad');
         }
