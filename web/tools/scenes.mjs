@@ -2,8 +2,7 @@
 
 const scan = (code) => async (page) => {
     await page.locator('main input[type=search]').waitFor();
-    for (const key of code) await page.keyboard.press(key);
-    await page.keyboard.press('Enter');
+    await Promise.all([...code, 'Enter'].map((key) => page.keyboard.press(key)));
     await page.locator('[data-verdict]').waitFor();
 };
 const at = (index) => async (page) => {

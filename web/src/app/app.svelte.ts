@@ -16,6 +16,8 @@ class App {
     status = $state.raw<Status | null>(null);
     storage = $state.raw<StorageState | null>(null);
     failure = $state.raw<MusterError | null>(null);
+    /** Somebody opened an enrolment link on a phone that has an event already. */
+    joined = $state(false);
     private opened: Core | null = null;
     private readonly listeners = new Set<Listener>();
 

@@ -24,6 +24,8 @@ export class Door {
     checkpoints = $state.raw<Checkpoint[]>([]);
     shown = $state.raw<Shown | null>(null);
     error = $state.raw<MusterError | null>(null);
+    /** Somebody does something else on this screen: the camera waits. */
+    busy = false;
     private deciding = false;
     private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -33,7 +35,7 @@ export class Door {
 
     /** The camera sees a code. While a verdict is alone, what the camera sees is the same badge, still held up. */
     seen(code: string): void {
-        if (this.shown && !this.shown.ready) return;
+        if (this.busy || (this.shown && !this.shown.ready)) return;
         void this.decide({ code });
     }
 
@@ -76,10 +78,10 @@ export class Door {
         this.error = null;
     }
 
-    /** Keeps the verdict on the screen: somebody is doing something with it. */
+    /** Keeps the verdict on the screen: somebody is doing something with it. A scanner in the hand still replaces it. */
     hold(): void {
         clearTimeout(this.timer);
-        if (this.shown) this.shown = { ...this.shown, ready: true };
+        if (this.shown) this.shown = { ...this.shown, ready: false };
     }
 
     private async decide(asked: Asked, answers: Answers = {}, despite = ''): Promise<void> {
@@ -115,7 +117,7 @@ export class Door {
             // Whoever was simply admitted is gone by now; what has to be read stays until somebody has read it.
             const attention = result.card?.attendee.attention || result.card?.attendee.notes;
             if (tone === 'ok' && !attention) this.shown = null;
-            else if (this.shown) this.shown = { ...this.shown, ready: true };
+            else if (this.shown && tone !== 'ask') this.shown = { ...this.shown, ready: true };
         }, ALONE_MS);
     }
 
