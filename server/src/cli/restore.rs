@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use muster_model::document::DocRef;
+use muster_model::id::EventId;
 use serde_json::{Value, json};
 
 use super::CliError;
@@ -68,7 +70,26 @@ fn erasures(path: &Path) -> Result<Vec<Told>, CliError> {
     let text = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let told: Option<Vec<Option<Told>>> = lines.map(told).collect();
-    Ok(told.ok_or_else(|| CliError::NoLog { path: path.to_owned() })?.into_iter().flatten().collect())
+    let told = told.ok_or_else(|| CliError::NoLog { path: path.to_owned() })?;
+    Ok(with_latest_epochs(told.into_iter().flatten().collect()))
+}
+
+/// Documents that several erasures began anew are in the last one's epoch on phones: the first that is made again has to get
+/// beyond it.
+fn with_latest_epochs(mut told: Vec<Told>) -> Vec<Told> {
+    let mut latest: BTreeMap<(EventId, DocRef), u32> = BTreeMap::new();
+    for Told { event, begun, .. } in &told {
+        for (document, epoch) in begun {
+            let latest = latest.entry((*event, *document)).or_default();
+            *latest = (*epoch).max(*latest);
+        }
+    }
+    for Told { event, begun, .. } in &mut told {
+        for (document, epoch) in begun {
+            *epoch = latest.get(&(*event, *document)).copied().unwrap_or(*epoch);
+        }
+    }
+    told
 }
 
 /// What a line tells of: `None` if it is no entry, `Some(None)` if it is one of something else.
