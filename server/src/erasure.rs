@@ -84,8 +84,17 @@ pub struct Told {
     pub event: EventId,
     /// Whom; `None`: everybody.
     pub attendee: Option<AttendeeId>,
-    /// The documents that were begun anew, and the latest epochs in which phones may have them.
-    pub begun: BTreeMap<DocRef, u32>,
+    /// The documents that were begun anew.
+    pub begun: BTreeMap<DocRef, ToldEpoch>,
+}
+
+/// Where an erasure of the log left a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldEpoch {
+    /// The epoch that it began.
+    pub began: u32,
+    /// The latest epoch in which phones may have the document: the last that any entry of the log tells of.
+    pub latest: u32,
 }
 
 /// Makes an erasure again that this database does not know of, since it was restored from a backup. The documents come into
@@ -100,10 +109,11 @@ pub async fn again(app: &App, told: &Told) -> Result<bool, ApiError> {
     let event = *event;
     let _no_imports = app.imports.order(event).await;
     let known = current(&app.storage, event).await?;
-    let is_news =
-        |(document, epoch): &(&DocRef, &u32)| epoch::is_replaceable(document.kind) && known.of(document) < **epoch;
+    let news = begun
+        .iter()
+        .filter(|(document, epoch)| epoch::is_replaceable(document.kind) && known.of(document) < epoch.began);
     let mut documents: BTreeMap<DocRef, u32> =
-        begun.iter().filter(is_news).map(|(document, epoch)| (*document, epoch.saturating_add(1))).collect();
+        news.map(|(document, epoch)| (*document, epoch.latest.saturating_add(1))).collect();
     let is_known = match attendee {
         Some(id) => erased(&app.storage, event).await?.contains(id),
         None => retention::of(&app.storage, event).await?.erased_at.is_some(),

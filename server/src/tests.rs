@@ -10,6 +10,7 @@ mod headers;
 mod limits;
 mod listeners;
 mod openapi;
+mod quarantine;
 mod refreshing;
 mod renewing;
 mod restore;

@@ -12,7 +12,7 @@ use super::output;
 use super::people::Output;
 use crate::audit::Action;
 use crate::config::Config;
-use crate::erasure::{self, BEGUN, Told};
+use crate::erasure::{self, BEGUN, Told, ToldEpoch};
 use crate::error::ErrorCode;
 use crate::restore::{self, Checked};
 use crate::run;
@@ -74,19 +74,19 @@ fn erasures(path: &Path) -> Result<Vec<Told>, CliError> {
     Ok(with_latest_epochs(told.into_iter().flatten().collect()))
 }
 
-/// Documents that several erasures began anew are in the last one's epoch on phones: the first that is made again has to get
+/// A document that several erasures began anew is in the last one's epoch on phones: the first that is made again has to get
 /// beyond it.
 fn with_latest_epochs(mut told: Vec<Told>) -> Vec<Told> {
     let mut latest: BTreeMap<(EventId, DocRef), u32> = BTreeMap::new();
     for Told { event, begun, .. } in &told {
         for (document, epoch) in begun {
             let latest = latest.entry((*event, *document)).or_default();
-            *latest = (*epoch).max(*latest);
+            *latest = epoch.began.max(*latest);
         }
     }
     for Told { event, begun, .. } in &mut told {
         for (document, epoch) in begun {
-            *epoch = latest.get(&(*event, *document)).copied().unwrap_or(*epoch);
+            epoch.latest = latest.get(&(*event, *document)).copied().unwrap_or(epoch.began);
         }
     }
     told
@@ -106,7 +106,8 @@ fn told(line: &str) -> Option<Option<Told>> {
     let mut begun = BTreeMap::new();
     for word in field("detail")?.split(' ').filter_map(|word| word.strip_prefix(BEGUN)?.strip_prefix('=')) {
         let (document, epoch) = word.split_once(':')?;
-        begun.insert(document.parse().ok()?, epoch.parse().ok()?);
+        let began = epoch.parse().ok()?;
+        begun.insert(document.parse().ok()?, ToldEpoch { began, latest: began });
     }
     Some(Some(Told { event: field("event_id")?.parse().ok()?, attendee, begun }))
 }

@@ -20,12 +20,15 @@ use std::time::Duration;
 use automerge::{Automerge, ChangeHash};
 use futures_util::FutureExt;
 use muster_model::access::Access;
+use muster_model::admission::reading::Awaited;
+use muster_model::id::DeviceId;
 use muster_protocol::guard::SyncSummary;
 use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, StorageId, Whole};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::HubError;
+use super::authors::Known;
 use super::link::{Link, SharedFrame};
 use super::registry::Handle;
 use super::shared::{Shared, TaskCount};
@@ -76,6 +79,8 @@ pub(super) struct Incoming {
     pub(super) summary: SyncSummary,
     pub(super) data: Vec<u8>,
     pub(super) is_request: bool,
+    /// The authors of its changes who are not its sender.
+    pub(super) authors: Known,
     /// Its changes have been let in and applied, with others of the round.
     pub(super) applied: bool,
     /// Room in the budgets of the connection and of the hub, given back with the message.
@@ -96,6 +101,8 @@ struct Attached {
     authored: usize,
     /// Why its changes are refused, once they are.
     refusal: Option<(ProtocolCode, &'static str)>,
+    /// The refused changes that it was not told of yet, without those that depend on them, and their author.
+    untold: (Vec<ChangeHash>, Option<DeviceId>),
     /// The kept sync state, not to be written again unchanged.
     saved: Option<Vec<u8>>,
 }
@@ -107,6 +114,8 @@ struct Document {
     id: DocumentId,
     doc: Automerge,
     ledger: DocLedger,
+    /// What was let in and may not be in the document yet.
+    awaited: Awaited,
     /// The first change, which every replica begins with.
     genesis: ChangeHash,
     /// The heads of what is stored.

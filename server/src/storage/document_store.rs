@@ -43,6 +43,8 @@ pub struct NewQuarantined {
     pub document: DocId,
     /// The device that sent them.
     pub device: DeviceId,
+    /// Whose change the first of them is, if that is known.
+    pub author: Option<DeviceId>,
     /// The stable code of the reason.
     pub code: String,
     /// The reason in words, without personal data.

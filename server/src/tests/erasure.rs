@@ -139,6 +139,7 @@ async fn spread(app: &AppState, event: EventId, janis: AttendeeId) {
             event,
             document: checkins().id(event),
             device: DeviceId::from_random([number; 8]),
+            author: None,
             code: "read_only".into(),
             reason: "not yours".into(),
             bytes: doc.get_changes(&[])[0].raw_bytes().to_vec(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use automerge::ChangeHash;
+use muster_model::admission::reading::Awaited;
 use muster_model::document;
 use muster_protocol::{DocLedger, DocumentId, PendingLimits, RemoteHeadsBook, RemoteHeadsLimits};
 
@@ -46,6 +47,7 @@ impl Document {
             whole: None,
             doc,
             ledger,
+            awaited: Awaited::default(),
             stored: stored.as_ref().map(Stored::from).unwrap_or_default(),
             tick: Tick::default(),
             peers: BTreeMap::new(),
