@@ -22,7 +22,7 @@ pub mod interchange;
 pub mod limits;
 pub mod metrics;
 pub mod proxies;
-mod quarantine;
+pub mod quarantine;
 mod records;
 pub mod restore;
 pub mod router;

@@ -47,26 +47,31 @@ pub(crate) enum Decision {
 
 /// What accepting did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Accepted {
+pub struct Accepted {
     /// Facts that are in the document now.
-    pub(crate) written: usize,
+    pub written: usize,
     /// Facts that were there already.
-    pub(crate) there: usize,
+    pub there: usize,
     /// Operations that are no facts which could be accepted, or whose ids other facts have.
-    pub(crate) left_out: usize,
+    pub left_out: usize,
 }
 
 /// Why nothing was decided.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SettleError {
+pub enum SettleError {
+    /// There is none, or its document is gone.
     #[error("there is no such entry in this event's quarantine")]
     NotFound,
+    /// Somebody was faster.
     #[error("somebody has decided about it already")]
     Decided,
+    /// It can only be discarded.
     #[error("there is no fact in it that could be accepted")]
     Nothing,
+    /// The document cannot be written now.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// The database cannot be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -185,10 +190,13 @@ fn write(tx: &mut Edit<'_>, contents: &Contents) -> Result<Accepted, RecordError
     Ok(accepted)
 }
 
-/// Writes an entry's facts into their document.
-async fn accept(hub: &Hub, event: EventId, entry: &Quarantined) -> Result<Accepted, SettleError> {
-    let document = document_of(hub, event, entry).await?.ok_or(SettleError::NotFound)?;
-    let bytes = entry.bytes.clone();
+/// Writes the facts of refused changes into their document.
+///
+/// # Errors
+/// `NotFound` if the event has no such document, `Nothing` if there is no fact that can be accepted, `Hub` if the document
+/// cannot be written now.
+pub async fn accept(hub: &Hub, event: EventId, document: DocId, bytes: Vec<u8>) -> Result<Accepted, SettleError> {
+    let document = hub.find_document(event, document).await?.ok_or(SettleError::NotFound)?;
     let contents = hub.read(event, document, move |doc| contents(document, doc, &bytes)).await?;
     if contents.facts.is_empty() {
         return Err(SettleError::Nothing);
@@ -216,7 +224,7 @@ pub(crate) async fn settle(
         return Err(SettleError::Decided);
     }
     let accepted = match decision {
-        Decision::Accept => accept(hub, event, &entry).await?,
+        Decision::Accept => accept(hub, event, entry.document, entry.bytes.clone()).await?,
         Decision::Discard => Accepted::default(),
     };
     let (text, action) = match decision {

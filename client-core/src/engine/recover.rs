@@ -153,6 +153,13 @@ impl Engine {
         }
     }
 
+    /// Whether a fact is kept here because a server refused it.
+    pub(super) fn is_refused(cx: &Cx<'_>, fact: FactId) -> Result<bool, EngineError> {
+        let kept = cx.store.meta_with_prefix(REFUSED)?;
+        let is_it = |value: &[u8]| serde_json::from_slice::<RefusedEntry>(value).is_ok_and(|e| e.fact == Some(fact));
+        Ok(kept.iter().any(|(_, value)| is_it(value)))
+    }
+
     /// What servers refused and is kept here.
     pub(crate) fn refused_work(&self, cx: &Cx<'_>) -> Result<Vec<RefusedWork>, EngineError> {
         let mut found = Vec::new();

@@ -190,7 +190,7 @@ impl<'d> Reader<'d> {
         let taken = op.pred.iter().next().is_some()
             || own.contains(key)
             || awaited.into_iter().any(|by| *by != hash)
-            || self.holds(self.facts.as_ref(), key);
+            || self.says_otherwise(key, text);
         Operation::PutFact { key, text, taken }
     }
 
@@ -205,6 +205,13 @@ impl<'d> Reader<'d> {
             OpType::Delete => Operation::DeleteRecord { collection },
             _ => Operation::Structure,
         }
+    }
+
+    /// Whether there is another fact under this key. The same one may come again: its author may bring what a coordinator
+    /// has accepted meanwhile.
+    fn says_otherwise(&self, key: &str, text: Option<&str>) -> bool {
+        let there = self.facts.as_ref().and_then(|facts| self.doc.get(facts, key).ok().flatten());
+        there.is_some_and(|(value, _)| value.as_str() != text)
     }
 
     fn holds(&self, collection: Option<&ObjId>, key: &str) -> bool {

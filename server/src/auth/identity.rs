@@ -92,6 +92,10 @@ impl Identities {
                 known.changes
             };
             let device = devices::find(&self.storage, id).await?.ok_or(ErrorCode::DeviceUnknown)?;
+            if device.approved_at.is_none() {
+                // Not remembered: it may be let in at any moment.
+                return Err(ErrorCode::EnrolmentPending.into());
+            }
             let mut known = self.known();
             // If somebody was changed while this was read, it may have been this device: read again.
             if known.changes == changes {
@@ -115,7 +119,9 @@ impl Identities {
             Ok(entry) if entry.event != event => Ok(Standing::Unknown),
             Ok(entry) if entry.revoked.load(Relaxed) => Ok(Standing::Revoked),
             Ok(entry) => Ok(Standing::Enrolled(entry.role)),
-            Err(error) if error.code == ErrorCode::DeviceUnknown => Ok(Standing::Unknown),
+            Err(error) if matches!(error.code, ErrorCode::DeviceUnknown | ErrorCode::EnrolmentPending) => {
+                Ok(Standing::Unknown)
+            }
             Err(_) => Err(HubError::Failed),
         }
     }

@@ -48,6 +48,12 @@ impl MemoryStore {
         Self { limits, state: Mutex::new(state) }
     }
 
+    /// What was refused and kept, the oldest first.
+    #[must_use]
+    pub fn quarantined(&self) -> Vec<NewQuarantined> {
+        self.state().quarantine.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

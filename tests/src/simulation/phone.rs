@@ -190,7 +190,16 @@ impl Phone {
 
     /// Whether a fact of its own is on the server, as its screen says.
     pub(super) fn is_on_server(&self, fact: FactId) -> Checked<bool> {
-        Ok(self.disk()?.inside().servers_lacking(fact).map_err(own_fault)?.is_empty())
+        let disk = self.disk()?.inside();
+        Ok(disk.servers_lacking(fact).map_err(own_fault)?.is_empty() && !self.is_refused(fact)?)
+    }
+
+    /// Whether a fact is kept aside because a server refused it.
+    fn is_refused(&self, fact: FactId) -> Checked<bool> {
+        let kept = self.disk()?.inside().meta_with_prefix("refused/").map_err(own_fault)?;
+        let of = |value: &[u8]| serde_json::from_slice::<serde_json::Value>(value).ok()?.get("fact").cloned();
+        let id = serde_json::to_value(fact).map_err(own_fault)?;
+        Ok(kept.iter().any(|(_, value)| of(value).as_ref() == Some(&id)))
     }
 
     /// Every fact that was shown is on its disk, as it was shown.

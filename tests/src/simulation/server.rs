@@ -17,6 +17,7 @@ use muster_model::id::{DeviceId, EventId};
 use muster_model::record::RecordError;
 use muster_model::time::Timestamp;
 use muster_server::hub::{Authors, Hub, HubConfig, HubError, Principal, Standing, Surroundings};
+use muster_server::quarantine;
 use muster_server::sync_socket::{SocketConfig, serve};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
@@ -232,6 +233,18 @@ impl Server {
                 confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(Confirmed { document, heads });
             }
         });
+    }
+
+    /// A coordinator accepts what waits in the quarantine since the first so many entries; says how many there are now.
+    pub(super) fn accept_quarantined(&self, seen: usize) -> usize {
+        let Some(run) = &self.run else { return seen };
+        let waiting = self.disk.quarantined();
+        for entry in waiting.iter().skip(seen) {
+            // Records cannot be accepted, and whose facts are there already has come back.
+            let (document, bytes) = (entry.document, entry.bytes.clone());
+            drop(run.runtime.block_on(quarantine::accept(&run.hub, self.event, document, bytes)));
+        }
+        waiting.len()
     }
 
     /// The heads of a document as the server has it, sorted; `None` if it does not run or cannot say.

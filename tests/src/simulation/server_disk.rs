@@ -55,6 +55,11 @@ impl ServerDisk {
         Self { inner: Arc::new(Inner { store, state: Mutex::default(), sabotage }) }
     }
 
+    /// What was refused and kept, the oldest first.
+    pub(super) fn quarantined(&self) -> Vec<NewQuarantined> {
+        self.inner.store.quarantined()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
