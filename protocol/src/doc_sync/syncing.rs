@@ -90,6 +90,9 @@ impl DocSync {
         self.note_peer_heads(&message.heads);
         self.take_flags(message.flags);
         let known = self.known_of(doc, &message.heads, &after);
+        if knows_nothing_in_common(&message) {
+            self.state.shared_heads.clear();
+        }
         self.take_heads(&message.heads, &known, (&before, &after));
         self.take_haves(doc, &message, &known);
 
@@ -262,6 +265,12 @@ fn normalise(message: &mut Message) {
         list.sort_unstable();
         list.dedup();
     }
+}
+
+/// Whether the peer does not know what we last said that we share, since its document was restored from an older copy. It
+/// learns what we have when we say so from the beginning; whom it lets write nothing would repeat the same for ever.
+fn knows_nothing_in_common(message: &Message) -> bool {
+    !message.heads.is_empty() && message.have == [Have::default()]
 }
 
 fn unknown_changes<'s>(doc: &Automerge, summary: &'s SyncSummary) -> Vec<&'s ChangeSummary> {
