@@ -119,7 +119,7 @@ enum Command {
         /// Look at the backup, and restore nothing
         #[arg(long)]
         check: bool,
-        /// What `muster audit export` wrote since: erasures that the backup does not know of are made again
+        /// What `muster audit export` wrote since: erasures and revocations that the backup does not know of are made again
         #[arg(long, value_name = "FILE", conflicts_with = "check")]
         erased: Option<PathBuf>,
     },

@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod cli;
+mod coming_back;
 mod devices;
 mod erasure;
 mod events;
