@@ -197,6 +197,8 @@ codes! {
     DiskFull => "disk_full", INSUFFICIENT_STORAGE, NeedsUser, "the server's disk is full; nothing of this was stored: free some space";
     /// A document is damaged or of a later version.
     DocumentUnusable => "document_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "a document of the event cannot be used: see the server's log";
+    /// The documents of the event together are as large as they may be.
+    EventFull => "event_full", INSUFFICIENT_STORAGE, NeedsUser, "the event's documents have all the room they may have";
     /// A document is as large as it may be.
     DocumentFull => "document_full", INSUFFICIENT_STORAGE, NeedsUser, "a document of the event is as large as it may be";
     /// A document failed and is loaded anew.

@@ -18,6 +18,7 @@ mod clock;
 mod config;
 mod document;
 mod error;
+mod fill;
 mod link;
 mod principal;
 mod registry;

@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::HubError;
 use super::authors::Known;
+use super::fill::EventFill;
 use super::link::{Link, SharedFrame};
 use super::registry::Handle;
 use super::shared::{Shared, TaskCount};
@@ -123,6 +124,8 @@ struct Document {
     /// All of it as it is at its heads, for peers that have nothing yet.
     whole: Option<(Whole, Arc<SharedFrame>)>,
     stored: Stored,
+    /// How much the event holds, with this document.
+    fill: Arc<EventFill>,
     tick: Tick,
     peers: BTreeMap<u64, Attached>,
     /// Somebody is owed something: look again after a tick.
@@ -350,6 +353,12 @@ impl Document {
         let limit = self.shared.config.max_document_bytes;
         if work.writes() && self.stored.bytes() > limit {
             work.answer(Err(HubError::DocumentFull { limit }));
+            return Ok(());
+        }
+        let limit = self.shared.config.max_event_bytes;
+        if work.writes() && self.fill.is_full(0, limit) {
+            self.fill.look(&*self.shared.store, self.handle.event).await;
+            work.answer(Err(HubError::EventFull { limit }));
             return Ok(());
         }
         let now = self.shared.now();

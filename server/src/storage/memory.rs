@@ -150,6 +150,13 @@ impl DocumentStore for MemoryStore {
         answer(Ok(Vec::new()))
     }
 
+    fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>> {
+        let state = self.state();
+        let of_event = state.documents.values().filter(|stored| stored.event == event);
+        let bytes = of_event.map(|stored| len(&stored.snapshot) + stored.changes.values().map(|c| len(c)).sum::<u64>());
+        answer(Ok(bytes.sum()))
+    }
+
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {
         let state = self.state();
         let loaded = state.documents.get(&document).map(|stored| {

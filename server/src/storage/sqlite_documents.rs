@@ -42,6 +42,16 @@ impl DocumentStore for Storage {
         self.read(move |conn| epochs(conn, event)).boxed()
     }
 
+    fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>> {
+        self.read(move |conn| {
+            let select = "SELECT coalesce(sum(length(bytes)), 0) FROM chunks JOIN documents USING (doc_id)
+                          WHERE event_id = ?1";
+            let bytes = conn.prepare_cached(select)?.query_row([event.to_string()], |row| row.get::<_, i64>(0))?;
+            Ok(u64::try_from(bytes).unwrap_or_default())
+        })
+        .boxed()
+    }
+
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {
         self.read(move |conn| load(conn, document)).boxed()
     }

@@ -160,6 +160,10 @@ impl DocumentStore for ServerDisk {
         self.inner.store.epochs(event)
     }
 
+    fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>> {
+        self.inner.store.event_bytes(event)
+    }
+
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {
         self.inner.store.load(document)
     }

@@ -169,7 +169,10 @@ impl Shadows {
         self.documents.iter().find_map(|(document, shadow)| {
             let facts = document::collection(&shadow.doc, "facts").ok()?;
             let mut keys = shadow.doc.keys(&facts);
-            let differs = |all: Vec<(Value<'_>, _)>| all.windows(2).any(|two| two[0].0 != two[1].0);
+            let differs = |all: Vec<(Value<'_>, _)>| {
+                let values: Vec<_> = all.into_iter().map(|(value, _)| value).collect();
+                values.windows(2).any(|two| two.first() != two.last())
+            };
             let twice = keys.find(|key| shadow.doc.get_all(&facts, key.as_str()).is_ok_and(differs))?;
             Some((*document, twice))
         })

@@ -160,7 +160,7 @@ fn whom_nothing_is_taken_from_still_hears_what_a_restored_server_says() {
         let mut phone = Side::new(document("phone"), FULL, bulk());
         let mut server = Side::new(document("server"), Role::ReadOnlyPeer, options);
         edit(&mut server.doc, "in the backup");
-        let mut restored = server.doc.fork().with_actor(ActorId::from(b"server restored".as_slice()));
+        let mut restored = server.doc.clone().with_actor(ActorId::from(b"server restored".as_slice()));
         edit(&mut server.doc, "after the backup");
         converse(&mut phone, &mut server);
         let of_phone = phone.sync.encode_state();

@@ -152,6 +152,7 @@ impl Document {
             self.stored.exists = true;
             self.stored.last_seq = seq;
             self.stored.change_bytes = self.stored.change_bytes.saturating_add(bytes);
+            self.fill.add(bytes);
             let counters = &self.shared.counters;
             counters.changes.add(tick.changes.len());
             counters.commits.add(1);

@@ -117,6 +117,10 @@ impl Document {
             let reason = "the document is full: its changes were kept aside; tell a coordinator";
             return Decision::Refuse { code: ProtocolCode::ReadOnly, reason };
         }
+        if self.fill.is_full(self.tick.bytes().saturating_add(data.len()), self.shared.config.max_event_bytes) {
+            let reason = "the event is full: changes were kept aside; tell a coordinator";
+            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason };
+        }
         let upload = Upload {
             principal: &peer.link.principal,
             is_stock: peer.link.is_stock,

@@ -38,9 +38,12 @@ impl Document {
         if Catalog::is_told_by(handle.document.kind) {
             shared.catalog_of(handle.event).learn(handle.document.kind, &doc);
         }
+        let fill = shared.fill_of(handle.event);
+        fill.look(&*shared.store, handle.event).await;
         Ok(Self {
             shared: Arc::clone(shared),
             handle: Arc::clone(handle),
+            fill,
             id: DocumentId::from_bytes(*handle.id.as_bytes()),
             genesis,
             heads: doc.get_heads(),
@@ -79,7 +82,7 @@ impl HubError {
                 StorageError::DamagedChunk { .. } | StorageError::Damaged { .. } | StorageError::UnknownEvent
             ),
             Self::Failed | Self::Replaced | Self::Stopped => true,
-            Self::UnknownEvent | Self::Document(_) | Self::DocumentFull { .. } => false,
+            Self::UnknownEvent | Self::Document(_) | Self::DocumentFull { .. } | Self::EventFull { .. } => false,
         }
     }
 }

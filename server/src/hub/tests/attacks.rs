@@ -19,6 +19,9 @@ use crate::testing::{Phone, event, sql_event};
 const BUDGET: DocRef = DocRef::whole(DocKind::Budget);
 const ARRIVALS: DocRef = DocRef::whole(DocKind::Arrivals);
 
+/// As whom, where, under which actor, and what.
+type Attack = (Role, DocRef, Option<ActorId>, Edit);
+
 async fn stage() -> Stage {
     Stage::set_up(MemoryStore::new([event()], QuarantineLimits::default())).await
 }
@@ -58,7 +61,7 @@ async fn one_change_after_the_other() {
     let bomb = |facts: u64| -> Edit {
         Box::new(move |tx| (1..=facts).try_for_each(|counter| put_fact(entry(device(900_000), counter))(tx)))
     };
-    let attacks: Vec<(&str, (Role, DocRef, Option<ActorId>, Edit), &str)> = vec![
+    let attacks: Vec<(&str, Attack, &str)> = vec![
         (
             "a coordinator's edit, made up",
             (Role::Staff, ROOMS, Some(coordinator.actor([3; 8])), template()),
