@@ -54,6 +54,7 @@ struct Refusal {
 struct Refresh<'a> {
     refresh_token: &'a str,
     nonce: &'a str,
+    access_token: Option<&'a str>,
 }
 
 /// Asks and gives status and body; `None` if there was no answer.
@@ -64,9 +65,13 @@ async fn ask(http: &reqwest::Client, url: String, question: &impl Serialize) -> 
 }
 
 /// Exchanges a refresh token.
-pub(crate) async fn refresh(http: &reqwest::Client, api_url: &str, token: &Token, nonce: &str) -> RefreshOutcome {
+pub(crate) async fn refresh(
+    http: &reqwest::Client,
+    api_url: &str,
+    (token, nonce, access): (&Token, &str, Option<&Token>),
+) -> RefreshOutcome {
     let url = format!("{api_url}/api/v1/devices/refresh");
-    let question = Refresh { refresh_token: token.reveal(), nonce };
+    let question = Refresh { refresh_token: token.reveal(), nonce, access_token: access.map(Token::reveal) };
     match ask(http, url, &question).await {
         Some((status, body)) => refreshed(status, &body),
         None => RefreshOutcome::Failed { retry_after_ms: None },
