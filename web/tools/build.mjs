@@ -6,8 +6,8 @@ import { build } from 'vite';
 import { injectManifest } from 'workbox-build';
 
 const dist = 'dist';
-/** Everything that a phone fetches before it may lose the network, gzipped. */
-const LIMIT_KIB = 1500;
+/** What the screens may weigh, gzipped: scripts and styles. The core's module is measured where it is built. */
+const LIMIT_KIB = 280;
 
 await build();
 await build({
@@ -22,13 +22,14 @@ await build({
         lib: { entry: 'src/sw.ts', formats: ['es'], fileName: () => 'sw.js' },
     },
 });
-const { count } = await injectManifest({
+const { count, warnings } = await injectManifest({
     globDirectory: dist,
     globPatterns: ['**/*.{html,js,css,wasm,svg,webmanifest}', 'icon-192.png'],
     globIgnores: ['sw.js'],
     // Vite's names carry a hash of what is in the file: no other revision is needed.
     dontCacheBustURLsMatching: /^assets\//,
-    maximumFileSizeToCacheInBytes: 4 * 1024 * 1024,
+    // The core's module above all: what is too large for this would not be there without a network.
+    maximumFileSizeToCacheInBytes: 16 * 1024 * 1024,
     swSrc: join(dist, 'sw.js'),
     swDest: join(dist, 'sw.js'),
 });
@@ -41,7 +42,7 @@ for (const path of await readdir(dist, { recursive: true })) {
 const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
 const said = Object.entries(sizes).map(([kind, size]) => `${kind} ${(size / 1024).toFixed(1)}`);
 console.log(`precached: ${count} files; gzipped KiB: ${said.join(', ')}, in all ${(total / 1024).toFixed(1)}`);
-if (total > LIMIT_KIB * 1024) {
-    console.error(`that is more than ${LIMIT_KIB} KiB`);
-    process.exit(1);
-}
+const own = (sizes.js ?? 0) + (sizes.css ?? 0);
+const faults = [...warnings, ...(own > LIMIT_KIB * 1024 ? [`scripts and styles are more than ${LIMIT_KIB} KiB`] : [])];
+for (const fault of faults) console.error(fault);
+process.exitCode = faults.length > 0 ? 1 : 0;
