@@ -1,6 +1,7 @@
 //! Benchmarks: Muster beside its peers and beside what the machine allows, in one run. `cargo xtask bench` builds what it
 //! needs and starts it; `docs/PERFORMANCE.md` says how each figure is made.
 
+mod admission;
 mod core;
 mod error;
 mod fanout;
@@ -68,6 +69,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Bench {
+    Admission,
     Checkin,
     Search,
     ColdStart,
@@ -128,6 +130,9 @@ async fn run(arguments: &Arguments) -> Result<(), BenchError> {
     let mut report = Report::new(arguments.json);
     let wanted = |bench: Bench| arguments.benches.is_empty() || arguments.benches.contains(&bench);
     let venue = async |attendees: usize| Venue::open(&arguments.muster, &arguments.attendees, attendees).await;
+    if wanted(Bench::Admission) {
+        admission::run(&mut report)?;
+    }
     if wanted(Bench::Checkin) {
         core::checkin(&venue(LARGEST).await?, &mut report).await?;
     }

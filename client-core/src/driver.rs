@@ -24,7 +24,7 @@ use crate::event::{Effect, Event, Token};
 use crate::store::{Flush, Store, StoreRead};
 use crate::view::{
     ArrivalView, AttendeeCard, BoardRow, CheckpointView, CountsView, DoubleView, IncidentView, LogisticsView,
-    SearchHit, SessionFilter, SessionView, StatusView,
+    RefusedWork, SearchHit, SessionFilter, SessionView, StatusView,
 };
 
 /// The engine with its store and its randomness. See the [module](self).
@@ -448,6 +448,14 @@ impl<S: Store> Driver<S> {
     /// If the store fails.
     pub fn unsent_facts(&mut self, now: Timestamp) -> Result<Vec<Fact>, CoreError> {
         self.read(now, |engine, cx| engine.unsent_facts(cx))
+    }
+
+    /// What servers refused and this phone keeps aside, its own work and others'. Empty almost always.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn refused(&mut self, now: Timestamp) -> Result<Vec<RefusedWork>, CoreError> {
+        self.read(now, |engine, cx| engine.refused_work(cx))
     }
 
     /// The bytes of a document as this phone has it, whole, to compare replicas with; `None` if nothing of it is here.

@@ -14,6 +14,7 @@ mod jobs;
 mod links;
 mod read;
 mod receive;
+mod recover;
 mod scan;
 mod standing;
 mod tokens;

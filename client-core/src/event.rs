@@ -285,6 +285,8 @@ pub enum Effect {
         token: Token,
         /// What goes with it.
         nonce: String,
+        /// The last access token, also if it has ended: a server that was restored from a backup knows us by it.
+        access: Option<Token>,
     },
     /// Hand over what was not sent (`POST <url>/api/v1/devices/hand-over`), then tell [`Event::HandedOver`].
     HandOver {

@@ -94,12 +94,14 @@ struct Refusal {
 struct Refresh<'a> {
     refresh_token: &'a str,
     nonce: &'a str,
+    access_token: Option<&'a str>,
 }
 
-/// What to ask for [`Effect::Refresh`](crate::Effect::Refresh).
+/// What to ask for [`Effect::Refresh`](crate::Effect::Refresh): with the refresh token, the nonce, and the last access token.
 #[must_use]
-pub fn refresh(api_url: &str, token: &Token, nonce: &str) -> Question {
-    Question::new(api_url, "/api/v1/devices/refresh", &Refresh { refresh_token: token.reveal(), nonce })
+pub fn refresh(api_url: &str, (token, nonce, access): (&Token, &str, Option<&Token>)) -> Question {
+    let shown = Refresh { refresh_token: token.reveal(), nonce, access_token: access.map(Token::reveal) };
+    Question::new(api_url, "/api/v1/devices/refresh", &shown)
 }
 
 /// What the answer means; `None` if there was none.

@@ -57,7 +57,7 @@
 //! for effect in phone.take_effects() {
 //!     match effect {
 //!         Effect::Connect { link, url, token, .. } => { /* open a WebSocket */ }
-//!         Effect::Refresh { server, url, token, nonce } => { /* ask for the next token */ }
+//!         Effect::Refresh { server, url, token, nonce, access } => { /* ask for the next token */ }
 //!         Effect::HandOver { server, url, token, changes } => { /* hand over what was not sent */ }
 //!         Effect::Send { link, bytes } => { /* send it */ }
 //!         Effect::Disconnect { link } => { /* close it */ }

@@ -29,6 +29,8 @@ pub(crate) struct Projections<'s> {
     /// Whether any fact was recorded for the bearer of a ticket; `None` until it was looked up.
     any_borne: Cell<Option<bool>>,
     facts: BTreeMap<FactId, FactRow>,
+    /// Facts that documents no longer hold: they were refused.
+    gone: BTreeSet<FactId>,
     attendees: BTreeMap<AttendeeId, Option<AttendeeRow>>,
     tallies: BTreeMap<(AttendeeId, CheckpointId), Tally>,
     counts: BTreeMap<(CheckpointId, String), (Count, Count)>,
@@ -46,6 +48,7 @@ impl<'s> Projections<'s> {
             event: None,
             any_borne: Cell::new(None),
             facts: BTreeMap::new(),
+            gone: BTreeSet::new(),
             attendees: BTreeMap::new(),
             tallies: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -60,6 +63,7 @@ impl<'s> Projections<'s> {
     pub(crate) fn fact(&self, id: FactId) -> Result<Option<FactRow>, StoreError> {
         match self.facts.get(&id) {
             Some(row) => Ok(Some(row.clone())),
+            None if self.gone.contains(&id) => Ok(None),
             None => self.store.fact(id),
         }
     }
@@ -72,10 +76,10 @@ impl<'s> Projections<'s> {
     }
 
     fn over(&self, mut stored: Vec<FactRow>, fits: impl Fn(&FactRow) -> bool) -> Vec<FactRow> {
-        if self.facts.is_empty() {
+        if self.facts.is_empty() && self.gone.is_empty() {
             return stored;
         }
-        stored.retain(|row| !self.facts.contains_key(&row.fact.id));
+        stored.retain(|row| !self.facts.contains_key(&row.fact.id) && !self.gone.contains(&row.fact.id));
         stored.extend(self.facts.values().filter(|row| fits(row)).cloned());
         stored.sort_by_key(|row| row.fact.id);
         stored
@@ -115,6 +119,7 @@ impl<'s> Projections<'s> {
             self.touch(known.place);
         }
         let id = fact.id;
+        self.gone.remove(&id);
         let borne = self.event.is_some_and(|event| bearer::borne_by(event, &fact).is_some());
         let ticket = bearer::ticket_of(&fact);
         self.facts.insert(id, FactRow { fact, doc, place, borne });
@@ -126,6 +131,19 @@ impl<'s> Projections<'s> {
         }
         self.move_undos_of(id, place)?;
         Ok(true)
+    }
+
+    /// A document no longer holds a fact: it was refused, and the document begun anew without it.
+    pub(crate) fn fact_gone(&mut self, id: FactId) -> Result<(), StoreError> {
+        let Some(known) = self.fact(id)? else { return Ok(()) };
+        self.touch(known.place);
+        if let FactBody::WalkIn(walk_in) = &known.fact.body {
+            self.attendees_to_settle.insert(walk_in.attendee);
+        }
+        self.touch_bearers(bearer::ticket_of(&known.fact))?;
+        self.facts.remove(&id);
+        self.gone.insert(id);
+        self.move_undos_of(id, Place::Unplaced)
     }
 
     fn place_of(&self, fact: &Fact) -> Result<Place, StoreError> {
@@ -243,6 +261,7 @@ impl<'s> Projections<'s> {
         let heard_anew = self.heard_anew;
         let heard = self.heard.into_values().filter(move |row| heard_anew.contains(&row.device));
         attendees
+            .chain(self.gone.into_iter().map(Write::FactGone))
             .chain(self.facts.into_values().map(|row| Write::Fact(Box::new(row))))
             .chain(self.tallies.into_values().map(Write::Tally))
             .chain(counts)

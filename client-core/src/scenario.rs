@@ -5,6 +5,7 @@ mod doors;
 mod enrolment;
 mod erasure;
 mod projections;
+mod recovery;
 mod rooms;
 mod server;
 mod standing;

@@ -269,6 +269,8 @@ pub enum Write {
     AttendeeGone(AttendeeId),
     /// Projection: a fact, in place of what was known under its id.
     Fact(Box<FactRow>),
+    /// Projection: a fact is gone.
+    FactGone(FactId),
     /// Projection: what an attendee counts for at a checkpoint. Nothing is the same as no row.
     Tally(Tally),
     /// Projection: a change to the counts.

@@ -240,6 +240,23 @@ pub struct Parked {
     pub since: Timestamp,
 }
 
+/// A change that a server refused. It is kept here, out of the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedWork {
+    /// The document it was meant for.
+    pub document: DocRef,
+    /// Who refused.
+    pub server: ServerId,
+    /// The stable code of the refusal.
+    pub code: String,
+    /// The device that made it, if that is known.
+    pub author: Option<DeviceId>,
+    /// The fact that it appends, if it does nothing else.
+    pub fact: Option<Fact>,
+    /// Since when, on this device's clock.
+    pub since: Timestamp,
+}
+
 /// What this device still is to the event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Standing {

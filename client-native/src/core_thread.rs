@@ -255,10 +255,10 @@ impl CoreThread {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Connect { link, server, url, token } => self.connect(link, server, Target { sync_url: url, token }),
-            Effect::Refresh { server, url, token, nonce } => {
+            Effect::Refresh { server, url, token, nonce, access } => {
                 let http = self.http.clone();
                 self.answer(async move {
-                    let outcome = exchange::refresh(&http, &url, &token, &nonce).await;
+                    let outcome = exchange::refresh(&http, &url, (&token, &nonce, access.as_ref())).await;
                     Event::Refreshed { server, outcome }
                 });
             }

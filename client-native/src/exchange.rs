@@ -49,8 +49,12 @@ pub async fn enrol(http: &reqwest::Client, link: &EnrolmentLink, device_name: &s
 }
 
 /// Exchanges a refresh token.
-pub(crate) async fn refresh(http: &reqwest::Client, api_url: &str, token: &Token, nonce: &str) -> RefreshOutcome {
-    let heard = ask(http, exchange::refresh(api_url, token, nonce)).await;
+pub(crate) async fn refresh(
+    http: &reqwest::Client,
+    api_url: &str,
+    shown: (&Token, &str, Option<&Token>),
+) -> RefreshOutcome {
+    let heard = ask(http, exchange::refresh(api_url, shown)).await;
     exchange::refreshed(heard.as_ref().map(Heard::answer))
 }
 

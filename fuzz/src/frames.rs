@@ -153,6 +153,7 @@ fn all(from: &str, to: &str) -> Vec<Frame> {
             document: Some(document),
             code: "read_only".to_owned(),
             detail: text.clone(),
+            changes: Vec::new(),
         },
         Frame::RemoteSubscriptionChange {
             sender: sender.clone(),

@@ -261,7 +261,7 @@ const fn has_one_record(kind: DocKind, collection: &str) -> bool {
 const fn has_free_keys(kind: DocKind, collection: &str) -> bool {
     match kind {
         DocKind::Plan | DocKind::Budget | DocKind::Survey => true,
-        DocKind::Event => matches!(collection.as_bytes(), b"team"),
+        DocKind::Event => matches!(collection.as_bytes(), b"team" | b"ticket_keys" | b"withdrawn_tickets"),
         _ => false,
     }
 }

@@ -315,9 +315,11 @@ pub fn is_genesis_actor(actor: &ActorId) -> bool {
     actor.to_bytes() == GENESIS_ACTOR
 }
 
-/// The collection that the genesis of a kind makes with its operation of this number.
-pub(crate) fn collection_at(kind: DocKind, operation: u64) -> Option<&'static str> {
-    let index = operation.checked_sub(GENESIS_FIELDS.saturating_add(1))?;
+/// The collection that the first change of a kind makes with its operation of this number; that of a later epoch has one
+/// field more.
+pub(crate) fn collection_at(kind: DocKind, later_epoch: bool, operation: u64) -> Option<&'static str> {
+    let fields = GENESIS_FIELDS.saturating_add(u64::from(later_epoch));
+    let index = operation.checked_sub(fields.saturating_add(1))?;
     kind.collections().get(usize::try_from(index).ok()?).copied()
 }
 
@@ -447,18 +449,19 @@ mod tests {
 
     #[test]
     fn the_genesis_makes_its_collections_with_the_operations_that_readers_expect() {
-        for kind in DocKind::ALL {
+        for (kind, epoch) in DocKind::ALL.into_iter().flat_map(|kind| [(kind, 0), (kind, 1), (kind, 7)]) {
             let document = DocRef { kind, part: Part::Whole };
-            let doc = create(event(), &document, actor(1)).unwrap();
-            for (number, name) in (4..).zip(kind.collections()) {
+            let doc = create_in(event(), &document, epoch, actor(1)).unwrap();
+            let first = if epoch == 0 { 4 } else { 5 };
+            for (number, name) in (first..).zip(kind.collections()) {
                 let id = collection(&doc, name).unwrap();
                 let ObjId::Id(counter, made_by, _) = id else { panic!("{kind} {name}") };
                 assert_eq!((counter, is_genesis_actor(&made_by)), (number, true), "{kind} {name}");
-                assert_eq!(collection_at(kind, counter), Some(*name));
+                assert_eq!(collection_at(kind, epoch > 0, counter), Some(*name));
             }
-            let beyond = 4 + u64::try_from(kind.collections().len()).unwrap();
-            for number in [0, 1, 2, 3, beyond, u64::MAX] {
-                assert_eq!(collection_at(kind, number), None, "{kind} {number}");
+            let beyond = first + u64::try_from(kind.collections().len()).unwrap();
+            for number in [0, 1, 2, 3, first - 1, beyond, u64::MAX] {
+                assert_eq!(collection_at(kind, epoch > 0, number), None, "{kind} {number}");
             }
         }
     }

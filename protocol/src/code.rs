@@ -121,6 +121,36 @@ codes! {
     TooManyConnections => "too_many_connections", Transient, "this device has too many connections; close some, and reconnect after the hint";
     /// The document was begun anew under another id, to forget what it held.
     DocumentReplaced => "document_replaced", Transient, "the document was begun anew under another id; the document `event` says which";
+    /// A change whose actor belongs to no device of the event.
+    AuthorUnknown => "author_unknown", Permanent, "the author of a change is no device of this event";
+    /// A change of a device that was revoked.
+    AuthorRevoked => "author_revoked", NeedsUser, "the author of a change was revoked; a coordinator can accept what it did";
+    /// A carried change that nobody vouches for.
+    AuthorUnproven => "author_unproven", NeedsUser, "a change of somebody else is not taken from this device; its author has to bring it";
+    /// A change under an actor that its author does not use.
+    AuthorMismatch => "author_mismatch", Permanent, "a change is written under an actor that belongs to the server";
+    /// A fact that is there already, or that is to be changed or deleted.
+    FactImmutable => "fact_immutable", Permanent, "facts are never changed or deleted; record another fact";
+    /// A fact under the id of another device, or about somebody whom only they may speak for.
+    FactForeign => "fact_foreign", Permanent, "a fact is under another device's id, or speaks for somebody else";
+    /// What is no fact under a fact's id.
+    FactMalformed => "fact_malformed", Permanent, "what was appended is not a fact";
+    /// A fact that belongs in another document.
+    FactMisplaced => "fact_misplaced", Permanent, "a fact of this kind belongs in another document";
+    /// A record or a field that the author may not edit.
+    FieldForbidden => "field_forbidden", NeedsUser, "this role may not edit that; ask a coordinator";
+    /// A new record under an id that another has.
+    IdTaken => "id_taken", Permanent, "another record has this id; make the record anew";
+    /// A new record under what is no id.
+    IdMalformed => "id_malformed", Permanent, "a record was made under what is no id";
+    /// An edit outside of the document's collections and records.
+    StructureForbidden => "structure_forbidden", Permanent, "the structure of a document cannot be changed";
+    /// A document or a fact of a later version.
+    SchemaUnknown => "schema_unknown", NeedsUser, "the server does not know this version of the data; update the server";
+    /// A value, a key or a whole change that is too large.
+    SizeLimit => "size_limit", Permanent, "a value or a change is over its limit; make it smaller";
+    /// A change that depends on one that was refused.
+    DependsOnRefused => "depends_on_refused", Transient, "a change builds on one that was refused; it is replayed without that";
 }
 
 impl fmt::Display for ProtocolCode {

@@ -13,6 +13,8 @@ mod outgoing;
 
 use std::collections::BTreeMap;
 
+use automerge::ChangeHash;
+
 use crate::frame::{Frame, FrameLimits, MusterMetadata, PROTOCOL_VERSION, PeerMetadata, RemoteHeads, Secret};
 use crate::{DocumentId, PeerId, ProtocolCode, StorageId, Timestamp};
 pub use outgoing::EphemeralMessage;
@@ -188,6 +190,8 @@ pub enum PeerMessage {
         code: String,
         /// For people.
         detail: String,
+        /// The changes it is about; those that depend on them are meant too.
+        changes: Vec<ChangeHash>,
     },
     /// The peer goes on with a fresh token.
     Token {

@@ -234,6 +234,8 @@ pub enum Frame {
         code: String,
         /// For people, without personal data.
         detail: String,
+        /// The changes it is about; those that depend on them are meant too.
+        changes: Vec<ChangeHash>,
     },
     /// `muster-token`, our extension: a device goes on on the connection that it has, with a fresh token.
     Token {

@@ -77,6 +77,8 @@ pub struct DocLedger {
     /// In the order in which they came, which is the order of Automerge's queue.
     orphans: Vec<Orphan>,
     stored_changes: u64,
+    /// The highest operation number in the document.
+    highest_op: u64,
 }
 
 impl DocLedger {
@@ -92,6 +94,12 @@ impl DocLedger {
     #[must_use]
     pub const fn size(&self) -> DocumentSize {
         DocumentSize { stored_changes: self.stored_changes }
+    }
+
+    /// The highest operation number in the document, as of the last [`refresh`](Self::refresh).
+    #[must_use]
+    pub const fn highest_op(&self) -> u64 {
+        self.highest_op
     }
 
     /// How many changes wait.
@@ -110,6 +118,7 @@ impl DocLedger {
             let last = self.last.entry(change.actor.to_bytes().to_vec()).or_default();
             last.seq = last.seq.max(change.seq);
             last.op = last.op.max(change.max_op);
+            self.highest_op = self.highest_op.max(change.max_op);
         }
         self.heads = heads;
         self.stored_changes = doc.stats().num_changes;
@@ -145,6 +154,7 @@ impl DocLedger {
     /// nothing before it.
     fn check_sequences(&self, queue: &[Orphan], ready: &[usize]) -> Result<(), GuardError> {
         let mut last: HashMap<&[u8], Last> = HashMap::new();
+        let mut highest = self.highest_op;
         let mut before: HashSet<&[u8]> = HashSet::new();
         for change in ready.iter().filter_map(|at| queue.get(*at)) {
             let stored = self.last.get(&change.actor).copied().unwrap_or_default();
@@ -157,6 +167,12 @@ impl DocLedger {
                 let what = "the start operation of a change";
                 return Err(GuardError::Sequence { what, value: change.start_op });
             }
+            // Automerge counts on from the highest number a change depends on. One that jumps ahead would win over
+            // everything that others write for a long time, and leave no numbers for the next jump.
+            if change.start_op > highest.saturating_add(1) {
+                let what = "the start operation of a change, beyond all it can depend on:";
+                return Err(GuardError::Sequence { what, value: change.start_op });
+            }
             let wrote = |actor: &Vec<u8>| *actor == change.actor || before.contains(actor.as_slice());
             if !change.names.iter().all(|actor| self.last.contains_key(actor) || wrote(actor)) {
                 let what = "an actor's first change, which the operations name, of change";
@@ -164,6 +180,7 @@ impl DocLedger {
             }
             before.insert(&change.actor);
             let max_op = change.start_op.saturating_add(change.ops).saturating_sub(1);
+            highest = highest.max(max_op);
             *last = Last { seq: change.seq, op: max_op };
         }
         Ok(())

@@ -192,6 +192,7 @@ fn ours() -> Vec<(&'static str, Frame, Value)> {
                 document: Some(document),
                 code: "read_only".into(),
                 detail: "kept aside".into(),
+                changes: vec![],
             },
             parties("muster-notice", json!({ "documentId": id, "code": "read_only", "detail": "kept aside" })),
         ),

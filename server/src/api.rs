@@ -18,6 +18,7 @@ pub mod input;
 pub mod keys;
 pub mod login;
 pub mod openapi;
+pub mod quarantine;
 pub mod refresh;
 pub mod sync;
 pub mod tickets;

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::documents::Documents;
 use crate::error::{ApiError, ErrorCode};
 use crate::events::{self, EventRow};
-use crate::hub::{Hub, HubConfig, HubError};
+use crate::hub::{Hub, HubConfig, HubError, Surroundings};
 use crate::imports::Imports;
 use crate::limits::Doors;
 use crate::metrics::Metrics;
@@ -59,7 +59,7 @@ pub struct App {
     /// The signing keys. Held while they change.
     pub keys: tokio::sync::Mutex<KeyRing>,
     /// Knows which devices are good.
-    pub identities: Identities,
+    pub identities: Arc<Identities>,
     /// Counts attempts to enrol.
     pub enrolments: Throttle,
     /// Counts attempts to sign in, by address.
@@ -103,16 +103,18 @@ impl App {
         let set_up = config.storage.to_storage_config();
         let storage = tokio::task::spawn_blocking(move || Storage::open_with(&path, set_up)).await;
         let storage = storage.unwrap_or(Err(StorageError::Panicked))?;
+        let identities = Arc::new(Identities::new(storage.clone(), config.auth.device_cache));
+        let surroundings = Surroundings { authors: Arc::<Identities>::clone(&identities), ..Surroundings::default() };
         let hub_config = HubConfig { devices: config.limits.to_device_limits(), ..config.hub.to_hub_config() };
-        let hub = Hub::new(storage.clone(), hub_config).await?;
+        let hub = Hub::in_surroundings(Arc::new(storage.clone()), hub_config, surroundings).await?;
         let server_id = hub.storage_id().as_str().to_owned();
         Ok(Arc::new(Self {
             documents: Documents::new(hub.clone()),
             hub,
             server_id,
             tokens,
+            identities,
             keys: tokio::sync::Mutex::new(keys),
-            identities: Identities::new(storage.clone(), config.auth.device_cache),
             enrolments: Throttle::new(
                 config.auth.enrol_attempts,
                 Duration::from_secs(u64::from(config.auth.enrol_window_s)),

@@ -6,6 +6,7 @@
 //! An operator's token is made by whoever can read the keys' files, for five minutes: [`token`]. What each may do is one
 //! table: [`permission`].
 
+mod authors;
 pub mod code;
 mod eddsa;
 pub mod extract;

@@ -15,6 +15,7 @@ mod logging;
 mod options;
 mod output;
 mod people;
+mod quarantine;
 mod restore;
 mod tickets;
 mod transport;
@@ -95,6 +96,9 @@ enum Command {
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Look at refused changes, accept or discard them
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Accounts of people who sign in
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -115,7 +119,7 @@ enum Command {
         /// Look at the backup, and restore nothing
         #[arg(long)]
         check: bool,
-        /// What `muster audit export` wrote since: erasures that the backup does not know of are made again
+        /// What `muster audit export` wrote since: erasures and revocations that the backup does not know of are made again
         #[arg(long, value_name = "FILE", conflicts_with = "check")]
         erased: Option<PathBuf>,
     },
@@ -215,6 +219,7 @@ pub(crate) async fn run_with(
         Command::Config => options::print(&loaded, common.json, output),
         Command::Event(command) => commands::event(command, loaded.config, common.json, output).await,
         Command::Device(command) => commands::device(command, loaded.config, common.json, output).await,
+        Command::Quarantine(command) => quarantine::run(command, loaded.config, common.json, output).await,
         Command::Ticket(command) => tickets::ticket(command, loaded.config, common.json, output).await,
         Command::Audit(command) => audit::audit(command, loaded.config, common.json, output).await,
         Command::Admin(command) => admin::admin(command, loaded.config, common.json, output).await,

@@ -10,6 +10,7 @@ use crate::auth::refresh::RefreshToken;
 use crate::storage::{Storage, StorageError};
 
 pub(crate) mod alerts;
+pub(crate) mod forgotten;
 pub(crate) mod leases;
 pub(crate) mod tokens;
 

@@ -78,6 +78,7 @@ impl From<HubError> for ApiError {
             HubError::UnknownEvent => ErrorCode::EventNotFound.into(),
             HubError::Storage(error) => error.into(),
             HubError::Document(_) => Self::logged(ErrorCode::DocumentUnusable, &error),
+            HubError::EventFull { .. } => Self::new(ErrorCode::EventFull, error.to_string()),
             HubError::DocumentFull { .. } => Self::new(ErrorCode::DocumentFull, error.to_string()),
             HubError::Failed | HubError::Replaced => {
                 Self::logged(ErrorCode::DocumentReloading, &error).retry_after_ms(RETRY_AFTER_MS)

@@ -84,12 +84,23 @@ pub struct Told {
     pub event: EventId,
     /// Whom; `None`: everybody.
     pub attendee: Option<AttendeeId>,
-    /// The documents that were begun anew, and the epochs in which phones have them.
-    pub begun: BTreeMap<DocRef, u32>,
+    /// The documents that were begun anew.
+    pub begun: BTreeMap<DocRef, ToldEpoch>,
 }
 
-/// Makes an erasure again that this database does not know of, since it was restored from a backup: the documents come into
-/// the epochs in which phones have them, so that they meet. Says whether there was something to do.
+/// Where an erasure of the log left a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldEpoch {
+    /// The epoch that it began.
+    pub began: u32,
+    /// The latest epoch in which phones may have the document: the last that any entry of the log tells of.
+    pub latest: u32,
+}
+
+/// Makes an erasure again that this database does not know of, since it was restored from a backup. The documents come into
+/// epochs after those that phones know: so phones follow, and bring what they recorded. Were it the same epoch, two
+/// beginnings would meet, and each replica would have to take the other's from whoever carries it. Says whether there was
+/// something to do.
 ///
 /// # Errors
 /// `event_not_found`, or why it could not be done; then nothing was.
@@ -98,9 +109,16 @@ pub async fn again(app: &App, told: &Told) -> Result<bool, ApiError> {
     let event = *event;
     let _no_imports = app.imports.order(event).await;
     let known = current(&app.storage, event).await?;
-    let mut documents: BTreeMap<DocRef, u32> = begun.iter().map(|(document, epoch)| (*document, *epoch)).collect();
-    documents.retain(|document, epoch| epoch::is_replaceable(document.kind) && known.of(document) < *epoch);
-    if documents.is_empty() {
+    let news = begun
+        .iter()
+        .filter(|(document, epoch)| epoch::is_replaceable(document.kind) && known.of(document) < epoch.began);
+    let mut documents: BTreeMap<DocRef, u32> =
+        news.map(|(document, epoch)| (*document, epoch.latest.saturating_add(1))).collect();
+    let is_known = match attendee {
+        Some(id) => erased(&app.storage, event).await?.contains(id),
+        None => retention::of(&app.storage, event).await?.erased_at.is_some(),
+    };
+    if is_known && documents.is_empty() {
         return Ok(false);
     }
     let (whom, erasure, named_in) = match attendee {

@@ -183,6 +183,12 @@ codes! {
     ImportIncomplete => "import_incomplete", UNPROCESSABLE_ENTITY, NeedsUser, "the file is not complete";
     /// The event would hold more than it can.
     ImportEventFull => "import_event_full", UNPROCESSABLE_ENTITY, NeedsUser, "the event would hold more attendees than it can";
+    /// No such entry in the quarantine.
+    QuarantineNotFound => "quarantine_not_found", NOT_FOUND, Permanent, "there is no such entry in this event's quarantine";
+    /// Somebody decided about it before.
+    QuarantineDecided => "quarantine_decided", CONFLICT, Permanent, "somebody has decided about it already: look at the list again";
+    /// There is nothing that could be accepted.
+    QuarantineNothing => "quarantine_nothing", UNPROCESSABLE_ENTITY, NeedsUser, "there is no fact in it that could be accepted: edits of records are made anew by whoever may";
     /// The export could not be made.
     ExportFailed => "export_failed", INTERNAL_SERVER_ERROR, Transient, "the export could not be made: try again";
     /// The folder for the backup cannot be used.
@@ -191,6 +197,8 @@ codes! {
     DiskFull => "disk_full", INSUFFICIENT_STORAGE, NeedsUser, "the server's disk is full; nothing of this was stored: free some space";
     /// A document is damaged or of a later version.
     DocumentUnusable => "document_unusable", INTERNAL_SERVER_ERROR, NeedsUser, "a document of the event cannot be used: see the server's log";
+    /// The documents of the event together are as large as they may be.
+    EventFull => "event_full", INSUFFICIENT_STORAGE, NeedsUser, "the event's documents have all the room they may have";
     /// A document is as large as it may be.
     DocumentFull => "document_full", INSUFFICIENT_STORAGE, NeedsUser, "a document of the event is as large as it may be";
     /// A document failed and is loaded anew.

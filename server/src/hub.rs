@@ -12,11 +12,13 @@
 //! - Documents that nobody uses are stored as a snapshot and leave memory.
 
 mod admission;
+mod authors;
 mod catalog;
 mod clock;
 mod config;
 mod document;
 mod error;
+mod fill;
 mod link;
 mod principal;
 mod registry;
@@ -34,12 +36,13 @@ use std::sync::Arc;
 use automerge::transaction::Transaction;
 use automerge::{Automerge, ChangeHash};
 use muster_model::access::Role;
-use muster_model::document::DocRef;
+use muster_model::document::{DocId, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 use muster_protocol::{PeerId, PeerInfo, StorageId};
 
-pub use admission::{AccessAdmission, Admission, Decision, Upload};
+pub use admission::{AccessAdmission, Admission, Decision, RefusedChange, RuleAdmission, Upload};
+pub use authors::{Authors, Known, NoAuthors, Standing};
 pub use clock::Clock;
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};
@@ -160,6 +163,16 @@ impl Hub {
     /// The device has this role from now on: ends its connections, and those it would open with another role.
     pub fn set_role(&self, device: DeviceId, role: Role) {
         self.shared.set_role(device, role);
+    }
+
+    /// The document of an event that has this id, or had it in an epoch that has ended.
+    ///
+    /// # Errors
+    /// As [`documents`](Self::documents).
+    pub async fn find_document(&self, event: EventId, id: DocId) -> Result<Option<DocRef>, HubError> {
+        let catalog = self.shared.catalog(event).await?;
+        let has_id = |document: &DocRef| (0..=catalog.epoch(document)).any(|epoch| document.id_in(event, epoch) == id);
+        Ok(catalog.all().into_iter().find(has_id))
     }
 
     /// Ends the connections of a device, and those it would open later.

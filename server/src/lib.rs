@@ -22,6 +22,7 @@ pub mod interchange;
 pub mod limits;
 pub mod metrics;
 pub mod proxies;
+pub mod quarantine;
 mod records;
 pub mod restore;
 pub mod router;

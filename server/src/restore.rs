@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use automerge::ReadDoc;
 use muster_model::document::{self, DocRef};
 use muster_model::id::{DeviceId, EventId};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction};
 use serde::Serialize;
 
 use crate::audit::{self, Action, Actor, Entry};
@@ -16,6 +16,7 @@ use crate::auth::keys;
 use crate::auth::ring::KeyRing;
 use crate::backup::copy_keys;
 use crate::clock;
+use crate::devices::forgotten;
 use crate::storage::sqlite_documents::load;
 use crate::storage::{DATABASE_FILE, Storage, StorageError, layout};
 
@@ -231,7 +232,12 @@ async fn prepare(backup: &Path, data: &Path) -> Result<(Checked, PathBuf), Resto
     }
     copy(backup, &draft).map_err(file(&draft))?;
     let storage = Storage::open(&draft.join(DATABASE_FILE))?;
-    audit::record(&storage, Entry::new(clock::now(), Actor::Operator, Action::BackupRestored)).await?;
+    let now = clock::now();
+    let note = move |tx: &Transaction<'_>| {
+        forgotten::note_restore(tx, now)?;
+        audit::append(tx, &Entry::new(now, Actor::Operator, Action::BackupRestored))
+    };
+    storage.write(note).await?;
     storage.close().await;
     Ok((found, draft))
 }

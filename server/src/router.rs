@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     accounts, audit, backups, counts, device_rules, devices, documents, enrol, erasure, events, exports, hand_over,
-    health, imports, keys, login, openapi, refresh, sync, tickets,
+    health, imports, keys, login, openapi, quarantine, refresh, sync, tickets,
 };
 use crate::app::{App, AppState};
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
@@ -41,6 +41,10 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(device_rules::leases, device_rules::set_leases))
         .routes(routes!(counts::get))
         .routes(routes!(enrol::enrol))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::show))
+        .routes(routes!(quarantine::accept))
+        .routes(routes!(quarantine::discard))
         .routes(routes!(tickets::list_keys, tickets::rotate_key))
         .routes(routes!(tickets::retire_key))
         .routes(routes!(tickets::withdraw))

@@ -142,7 +142,7 @@ pub async fn serve(socket: impl Socket, principal: Principal, hub: Hub, config: 
         last_words.extend(connection.close(*code, detail).send);
     }
     if let Some(words) = ending.news_for_the_device() {
-        last_words.extend(connection.notice_frame(None, ending.code(), words));
+        last_words.extend(connection.notice_frame(None, (ending.code(), words), &[]));
     }
     farewell::say(last_words, (sink, stream), &ending, &config).await;
 }

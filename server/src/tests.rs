@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod cli;
+mod coming_back;
 mod devices;
 mod erasure;
 mod events;
@@ -10,6 +11,7 @@ mod headers;
 mod limits;
 mod listeners;
 mod openapi;
+mod quarantine;
 mod refreshing;
 mod renewing;
 mod restore;

@@ -15,7 +15,8 @@ const ATTENDEES: u32 = 100_000;
 /// What to measure, beside whom.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// checkin, search, cold-start, join, idle, storm, fanout, or one row of fanout (fanout-10 ... fanout-1000) [default: all]
+    /// admission, checkin, search, cold-start, join, idle, storm, fanout, or one row of fanout (fanout-10 ... fanout-1000)
+    /// [default: all]
     #[arg(value_name = "BENCH")]
     benches: Vec<String>,
     /// Also measure this peer, automerge-repo or samod, in fanout-10 and fanout-50 [default, without BENCH: both]

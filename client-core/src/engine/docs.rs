@@ -62,11 +62,18 @@ impl Engine {
         let (book, identity) = self.book(cx)?;
         let id = FactId { device: identity.device, counter: book.next_counter()? };
         let fact = Fact { id, at: cx.now, skew: book.skew_at(cx.now), by: book.by(), body };
-        let servers: Vec<_> = book.servers.keys().cloned().collect();
         // A note that is too long is found out before anything is begun.
         fact.to_json()?;
         self.begin(cx, doc)?;
         self.use_up_counter(cx, id.counter)?;
+        self.write_fact(cx, doc, fact)?;
+        Ok(id)
+    }
+
+    /// Writes a fact of ours in a change of its own.
+    pub(super) fn write_fact(&mut self, cx: &mut Cx<'_>, doc: DocRef, fact: Fact) -> Result<(), EngineError> {
+        let id = fact.id;
+        let servers: Vec<_> = self.book(cx)?.0.servers.keys().cloned().collect();
         let seconds = cx.now.ms().div_euclid(1000);
         cx.touched.docs.insert(doc);
         cx.speak.insert(doc);
@@ -82,7 +89,7 @@ impl Engine {
         self.chunks_since_compaction = self.chunks_since_compaction.saturating_add(1);
         note_topic(cx, &fact.body);
         cx.projections.put_fact(fact, doc)?;
-        Ok(id)
+        Ok(())
     }
 
     /// Makes the first change of a document of which nothing is here: every replica makes the same.

@@ -21,6 +21,7 @@ use super::bookkeeping::{PARKED, put_meta};
 use super::docs::indexed_collection;
 use super::jobs::Job;
 use super::receive::wire_id;
+use super::recover::strike;
 use super::views::{ChangedKeys, Stale};
 use super::{Cx, Engine};
 use crate::error::EngineError;
@@ -186,6 +187,8 @@ impl Engine {
         cx.touched.docs.insert(doc);
         cx.write(Write::ForgetDocument(doc));
         cx.write(Write::Snapshot(doc, am.save()));
+        let own = self.book(cx)?.1.device;
+        strike(cx, doc, own, &erasure)?;
         let servers: Vec<_> = self.book(cx)?.0.servers.keys().cloned().collect();
         for server in servers {
             cx.write(Write::Meta(format!("{PARKED}{server}/{doc}"), None));

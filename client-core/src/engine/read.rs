@@ -23,7 +23,7 @@ use crate::search::terms;
 use crate::store::{DoubleRow, Place};
 use crate::view::{
     ArrivalView, AttendeeCard, BoardRow, CheckpointView, CountsView, DeviceStatus, DoubleView, IncidentView, LinkState,
-    LogisticsView, Parked, SearchHit, ServerStatus, SessionFilter, SessionView, StatusView,
+    LogisticsView, Parked, RefusedWork, SearchHit, ServerStatus, SessionFilter, SessionView, StatusView,
 };
 
 fn facts_at(cx: &Cx<'_>, place: &Place) -> Result<Vec<Fact>, EngineError> {
@@ -250,6 +250,16 @@ impl Engine {
                 let of_doc = waiting.iter().filter(|(of, doc, _)| of == server && *doc == document);
                 let facts = of_doc.map(|(_, _, facts)| facts).sum();
                 status.parked.push(Parked { document, server: server.clone(), code, facts, since });
+            }
+        }
+        for work in self.refused_work(cx)? {
+            let RefusedWork { document, server, code, fact, since, .. } = work;
+            let facts = u64::from(fact.is_some());
+            let same =
+                |parked: &&mut Parked| parked.document == document && parked.server == server && parked.code == code;
+            match status.parked.iter_mut().find(same) {
+                Some(parked) => parked.facts = parked.facts.saturating_add(facts),
+                None => status.parked.push(Parked { document, server, code, facts, since }),
             }
         }
         let devices = cx.store.heard()?.into_iter();

@@ -13,6 +13,7 @@ use muster_protocol::{DocSync, DocSyncOptions, DocumentId, PeerMessage, Protocol
 use super::bookkeeping::{PARKED, ParkedEntry, put_meta};
 use super::docs::{indexed_collection, keys_of, note_topic};
 use super::links::LinkKind;
+use super::recover::{brings_refused, unpark};
 use super::views::{ChangedKeys, EventView, Stale};
 use super::{Cx, Engine};
 use crate::error::EngineError;
@@ -55,7 +56,7 @@ impl Engine {
                 }
                 Ok(())
             }
-            PeerMessage::Notice { document, code, .. } => {
+            PeerMessage::Notice { document, code, changes, .. } => {
                 let doc = document.and_then(|id| self.by_id.get(&id).copied());
                 tracing::info!(%link, code, "the other side gave notice");
                 match doc {
@@ -63,7 +64,8 @@ impl Engine {
                         self.replaced_there(link, &doc);
                         Ok(())
                     }
-                    Some(doc) => self.park(cx, link, doc, &code),
+                    Some(doc) if changes.is_empty() => self.park(cx, link, doc, &code),
+                    Some(doc) => self.recover(cx, link, doc, (&code, &changes)),
                     None => Ok(()),
                 }
             }
@@ -169,6 +171,10 @@ impl Engine {
         if is_request {
             sync.peer_requests();
         }
+        if matches!(link.kind, LinkKind::Phone(_)) && brings_refused(cx, doc, &summary)? {
+            // Another phone may not know yet that a server refuses this. Until it does, it tells us nothing more.
+            sync.turn_read_only();
+        }
         let fresh = size.stored_changes <= 1;
         let mut patches = if fresh { PatchLog::inactive() } else { PatchLog::active() };
         let received = match sync.receive_log_patches(am, &summary, data, &mut patches) {
@@ -188,6 +194,9 @@ impl Engine {
             change = if fresh { Change::Everything } else { Change::Keys(keys_of(&am.make_patches(&mut patches))) };
             persist(cx, doc, am, (!fresh).then_some(&received.before));
             self.chunks_since_compaction = self.chunks_since_compaction.saturating_add(1);
+        }
+        if received.has_new_heads() {
+            unpark(cx, doc, am)?;
         }
         let event = self.event_id(cx)?;
         if lacks {
@@ -351,7 +360,7 @@ impl Engine {
     }
 
     /// Shows that a server does not take what this phone wrote; it stays in the outbox.
-    fn park(&mut self, cx: &mut Cx<'_>, id: LinkId, doc: DocRef, code: &str) -> Result<(), EngineError> {
+    pub(super) fn park(&mut self, cx: &mut Cx<'_>, id: LinkId, doc: DocRef, code: &str) -> Result<(), EngineError> {
         let Some(LinkKind::Server(server)) = self.links.get(&id).map(|link| link.kind.clone()) else { return Ok(()) };
         let key = format!("{PARKED}{server}/{doc}");
         let waits = !cx.store.outbox(&server, &doc)?.is_empty();

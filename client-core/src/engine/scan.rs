@@ -275,6 +275,9 @@ impl Engine {
         if cx.batch.writes.iter().any(waits_in_batch) {
             return Ok(Durability::OnThisPhone);
         }
+        if Self::is_refused(cx, fact)? {
+            return Ok(Durability::OnThisPhone);
+        }
         let lacking = cx.store.servers_lacking(fact)?.len();
         let on_one = lacking < self.book(cx)?.0.servers.len();
         Ok(if on_one { Durability::OnServer } else { Durability::OnThisPhone })

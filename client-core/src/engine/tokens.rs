@@ -157,7 +157,8 @@ impl Engine {
         let nonce = entry.nonce.get_or_insert(fresh_nonce).clone();
         let entry = entry.clone();
         put_meta(cx, &format!("{SERVERS}{server}"), &entry)?;
-        cx.effects.push(Effect::Refresh { server: server.clone(), url, token, nonce });
+        let access = entry.token.clone();
+        cx.effects.push(Effect::Refresh { server: server.clone(), url, token, nonce, access });
         if let Some(state) = self.servers.get_mut(server) {
             (state.tokens.asked, state.tokens.again) = (Some(cx.now), None);
         }

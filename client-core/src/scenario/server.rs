@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, ReadDoc};
+use muster_model::admission::reading::appended_fact;
 use muster_model::document::{self, DocKind, DocRef};
 use muster_model::epoch::{Epochs, Founding, found};
 use muster_model::erasure::Erasure;
+use muster_model::fact::{self, Fact};
 use muster_model::id::{AttendeeId, DeviceId, EventId};
 use muster_model::record::{self, Record};
 use muster_model::time::Timestamp;
@@ -27,6 +29,9 @@ pub(super) struct Server {
     pub(super) docs: BTreeMap<DocRef, Automerge>,
     /// Documents to which no phone may write.
     pub(super) read_only: BTreeSet<DocRef>,
+    /// Facts that are refused, and with which code.
+    pub(super) refused_facts: BTreeSet<String>,
+    pub(super) refusal: &'static str,
     /// How far its clock is ahead of the phones', in milliseconds.
     pub(super) clock_ahead_ms: i64,
     /// The tokens with which phones renewed their connections.
@@ -39,7 +44,17 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(event: EventId) -> Self {
         let (docs, read_only, peers) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { event, docs, read_only, clock_ahead_ms: 0, tokens: Vec::new(), epochs: BTreeMap::new(), peers }
+        Self {
+            event,
+            docs,
+            read_only,
+            refused_facts: BTreeSet::new(),
+            refusal: "fact_foreign",
+            clock_ahead_ms: 0,
+            tokens: Vec::new(),
+            epochs: BTreeMap::new(),
+            peers,
+        }
     }
 
     pub(super) fn doc(&mut self, doc: DocRef) -> &mut Automerge {
@@ -54,6 +69,14 @@ impl Server {
         for (key, value) in records {
             record::put(&mut transaction, key, value).unwrap();
         }
+        transaction.commit();
+        self.speak(doc)
+    }
+
+    /// The server writes a fact of somebody: a coordinator accepted it.
+    pub(super) fn accept(&mut self, doc: DocRef, fact: &Fact) -> Vec<(usize, Vec<u8>)> {
+        let mut transaction = self.doc(doc).transaction();
+        fact::append(&mut transaction, fact).unwrap();
         transaction.commit();
         self.speak(doc)
     }
@@ -96,7 +119,7 @@ impl Server {
     }
 
     fn replaced_frame(&self, phone: usize, id: DocumentId) -> Vec<u8> {
-        self.peers[&phone].connection.notice_frame(Some(id), "document_replaced", "begun anew").unwrap()
+        self.peers[&phone].connection.notice_frame(Some(id), ("document_replaced", "begun anew"), &[]).unwrap()
     }
 
     /// Begins documents anew without an attendee, and says so.
@@ -166,11 +189,27 @@ impl Server {
         if is_request {
             sync.peer_requests();
         }
-        let received = sync.receive(am, &summary, data).unwrap();
+        let mut roots = Vec::new();
+        let mut without = std::collections::HashSet::new();
+        for change in summary.changes() {
+            let bytes = data[change.range.clone()].to_vec();
+            let made = automerge::Change::from_bytes(bytes).unwrap();
+            let appended = appended_fact(&doc, am, &made);
+            let is_refused = appended.is_some_and(|(key, _)| self.refused_facts.contains(&key));
+            if is_refused && am.get_change_by_hash(&change.hash).is_none() {
+                roots.push(change.hash);
+            }
+            if roots.contains(&change.hash) || change.deps.iter().any(|dep| without.contains(dep)) {
+                without.insert(change.hash);
+            }
+        }
+        let received = sync.receive_without(am, (&summary, data), &without).unwrap();
         assert_eq!(received.dropped, []);
         // As the server does: first what it has, then why it refused.
+        let code = if roots.is_empty() { "read_only" } else { self.refusal };
         let refused = received.refused.is_some();
-        let notice = refused.then(|| peer.connection.notice_frame(Some(id), "read_only", "not yours")).flatten();
+        let notice = || peer.connection.notice_frame(Some(id), (code, "not so"), &roots);
+        let notice = refused.then(notice).flatten();
         let mut frames = self.speak(doc);
         frames.extend(notice.map(|bytes| (phone, bytes)));
         frames

@@ -62,6 +62,7 @@ impl MemoryStore {
             Write::Attendee(row) => drop(self.attendees.insert(row.id, (**row).clone())),
             Write::AttendeeGone(id) => drop(self.attendees.remove(id)),
             Write::Fact(row) => drop(self.facts.insert(row.fact.id, (**row).clone())),
+            Write::FactGone(id) => drop(self.facts.remove(id)),
             Write::Tally(row) if is_zero(&row.count) => drop(self.tallies.remove(&(row.checkpoint, row.attendee))),
             Write::Tally(row) => drop(self.tallies.insert((row.checkpoint, row.attendee), row.clone())),
             Write::Count(delta) => {

@@ -66,6 +66,8 @@ pub struct Reader<'d> {
     /// Facts that changes of this message put.
     put: HashMap<String, ChangeHash>,
     facts: Option<ObjId>,
+    /// Whether the document was begun anew, with a first change that says more.
+    epoch: bool,
 }
 
 impl<'d> Reader<'d> {
@@ -73,7 +75,8 @@ impl<'d> Reader<'d> {
     #[must_use]
     pub fn new(doc: &'d Automerge, document: DocRef, awaited: &'d Awaited) -> Self {
         let facts = crate::document::collection(doc, "facts").ok();
-        Self { doc, document, awaited, places: HashMap::new(), put: HashMap::new(), facts }
+        let epoch = in_epoch(doc);
+        Self { doc, document, awaited, places: HashMap::new(), put: HashMap::new(), facts, epoch }
     }
 
     /// Goes through what a change does, until `each` says no.
@@ -136,7 +139,8 @@ impl<'d> Reader<'d> {
             ObjectId::Id(id) => id,
         };
         if is_genesis_actor(id.actor()) {
-            return collection_at(self.document.kind, id.counter()).map_or(Place::Elsewhere, Place::Collection);
+            return collection_at(self.document.kind, self.epoch, id.counter())
+                .map_or(Place::Elsewhere, Place::Collection);
         }
         if let Some(place) = self.places.get(id) {
             return place.clone();
@@ -162,7 +166,7 @@ impl<'d> Reader<'d> {
                 // What stands in the root must be a collection of the genesis, and not another put in its place.
                 return match last {
                     Some((ObjId::Id(counter, actor, _), _)) if is_genesis_actor(&actor) => {
-                        match collection_at(self.document.kind, counter) {
+                        match collection_at(self.document.kind, self.epoch, counter) {
                             // root, collection, record: two steps for the record itself.
                             Some(name) if name != "facts" => Place::Record(name, above.saturating_sub(2)),
                             _ => Place::Elsewhere,
@@ -186,7 +190,7 @@ impl<'d> Reader<'d> {
         let taken = op.pred.iter().next().is_some()
             || own.contains(key)
             || awaited.into_iter().any(|by| *by != hash)
-            || self.holds(self.facts.as_ref(), key);
+            || self.says_otherwise(key, text);
         Operation::PutFact { key, text, taken }
     }
 
@@ -203,9 +207,35 @@ impl<'d> Reader<'d> {
         }
     }
 
+    /// Whether there is another fact under this key. The same one may come again: its author may bring what a coordinator
+    /// has accepted meanwhile.
+    fn says_otherwise(&self, key: &str, text: Option<&str>) -> bool {
+        let there = self.facts.as_ref().and_then(|facts| self.doc.get(facts, key).ok().flatten());
+        there.is_some_and(|(value, _)| value.as_str() != text)
+    }
+
     fn holds(&self, collection: Option<&ObjId>, key: &str) -> bool {
         collection.is_some_and(|id| matches!(self.doc.get(id, key), Ok(Some(_))))
     }
+}
+
+/// The key and the text of the fact that a change appends to a document, if that is all it does.
+#[must_use]
+pub fn appended_fact(document: &DocRef, doc: &Automerge, change: &Change) -> Option<(String, String)> {
+    let decoded = change.decode();
+    let [op] = decoded.operations.as_slice() else { return None };
+    let (ObjectId::Id(object), Key::Map(key), OpType::Put(ScalarValue::Str(text))) = (&op.obj, &op.key, &op.action)
+    else {
+        return None;
+    };
+    let collection = collection_at(document.kind, in_epoch(doc), object.counter());
+    let in_facts = is_genesis_actor(object.actor()) && collection == Some("facts");
+    in_facts.then(|| (key.to_string(), text.to_string()))
+}
+
+/// Whether a document was begun anew. Only its first change can say so.
+fn in_epoch(doc: &Automerge) -> bool {
+    matches!(doc.get(ROOT, "epoch"), Ok(Some(_)))
 }
 
 fn edit<'o>(op: &Op, key: &Key, collection: Option<&'o str>, depth: usize, author: Option<DeviceId>) -> Operation<'o> {

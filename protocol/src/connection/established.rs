@@ -102,7 +102,9 @@ fn to_message(frame: Frame, seen: &mut SeenSessions) -> Option<PeerMessage> {
         }
         Frame::RemoteSubscriptionChange { add, remove, .. } => PeerMessage::SubscriptionChange { add, remove },
         Frame::RemoteHeadsChanged { document, heads, .. } => PeerMessage::RemoteHeads { document, heads },
-        Frame::Notice { document, code, detail, .. } => PeerMessage::Notice { document, code, detail },
+        Frame::Notice { document, code, detail, changes, .. } => {
+            PeerMessage::Notice { document, code, detail, changes }
+        }
         Frame::Token { token, .. } => PeerMessage::Token { token },
         Frame::Error { message, .. } => PeerMessage::Error { message },
         _ => return None,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use automerge::ChangeHash;
+
 use super::Connection;
 use crate::doc_sync::{Outgoing, OutgoingKind};
 use crate::frame::{FEATURE_NOTICE, FEATURE_RENEW, Frame, RemoteHeads, Secret, SharedSync};
@@ -82,13 +84,19 @@ impl Connection {
         Some(Frame::RemoteHeadsChanged { sender, target, document, heads }.encode())
     }
 
-    /// Why something was refused. `None` also when the peer does not understand notices.
+    /// Why something was refused: a code, words for people, and the changes it is about. `None` also when the peer does
+    /// not understand notices.
     #[must_use]
-    pub fn notice_frame(&self, document: Option<DocumentId>, code: &str, detail: &str) -> Option<Vec<u8>> {
+    pub fn notice_frame(
+        &self,
+        document: Option<DocumentId>,
+        (code, detail): (&str, &str),
+        changes: &[ChangeHash],
+    ) -> Option<Vec<u8>> {
         let (sender, target) = self.parties()?;
         let understands = self.peer().is_some_and(|peer| peer.has_feature(FEATURE_NOTICE));
-        let (code, detail) = (code.to_owned(), detail.to_owned());
-        understands.then(|| Frame::Notice { sender, target, document, code, detail }.encode())
+        let (code, detail, changes) = (code.to_owned(), detail.to_owned(), changes.to_vec());
+        understands.then(|| Frame::Notice { sender, target, document, code, detail, changes }.encode())
     }
 
     /// A fresh access token, with which the connection goes on. `None` also when the peer takes none.

@@ -82,9 +82,9 @@ fn messages_go_both_ways_and_arrive_checked() {
     assert_eq!(heard.deliver, [PeerMessage::Sync { document: document(), data, is_request: false }]);
     let heard = hear(&mut client, &server.unavailable_frame(document()).unwrap());
     assert_eq!(heard.deliver, [PeerMessage::DocUnavailable { document: document() }]);
-    let notice = server.notice_frame(Some(document()), "read_only", "kept").unwrap();
+    let notice = server.notice_frame(Some(document()), ("read_only", "kept"), &[ChangeHash([7; 32])]).unwrap();
     let (code, detail) = ("read_only".to_owned(), "kept".to_owned());
-    let expected = PeerMessage::Notice { document: Some(document()), code, detail };
+    let expected = PeerMessage::Notice { document: Some(document()), code, detail, changes: vec![ChangeHash([7; 32])] };
     assert_eq!(hear(&mut client, &notice).deliver, [expected]);
     let storage = StorageId::new("gate").unwrap();
     let change = client.subscription_frame(std::slice::from_ref(&storage), &[]).unwrap();
@@ -213,7 +213,7 @@ fn a_second_join_on_the_same_connection_starts_over() {
     let again = hear(&mut server, &join("phone"));
     assert!(matches!(again.deliver[..], [PeerMessage::Established(_)]));
     assert_eq!(again.send.len(), 1);
-    assert_eq!(server.notice_frame(None, "read_only", ""), None, "this one knows no notices");
+    assert_eq!(server.notice_frame(None, ("read_only", ""), &[]), None, "this one knows no notices");
     assert_eq!(code(&hear(&mut server, &join("mallory"))), "sender_mismatch");
 }
 

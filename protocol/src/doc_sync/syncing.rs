@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use automerge::sync::{Capability, Have, Message, MessageFlags, SyncDoc};
 use automerge::{Automerge, ChangeHash, PatchLog};
 
-use super::{DocSync, Outgoing, Received, Reset, Role, SyncError, has_change};
+use super::{DocSync, Outgoing, Received, RefusedChanges, Reset, Role, SyncError, has_change};
 use crate::guard::{ChangeSummary, SyncSummary};
 
 /// Hashes remembered one by one as sent: a whole document of 20,000 changes would cost each of a
@@ -32,6 +32,31 @@ impl DocSync {
         data: &[u8],
         patches: &mut PatchLog,
     ) -> Result<Received, SyncError> {
+        self.take(doc, (summary, data), &HashSet::new(), patches)
+    }
+
+    /// Like [`receive`](Self::receive), but changes in `refused` are not applied and come back as
+    /// [`Received::refused`]; the session turns read-only. What depends on a refused change must be refused too, or it
+    /// waits for ever.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_without(
+        &mut self,
+        doc: &mut Automerge,
+        (summary, data): (&SyncSummary, &[u8]),
+        refused: &HashSet<ChangeHash>,
+    ) -> Result<Received, SyncError> {
+        self.take(doc, (summary, data), refused, &mut PatchLog::inactive())
+    }
+
+    fn take(
+        &mut self,
+        doc: &mut Automerge,
+        (summary, data): (&SyncSummary, &[u8]),
+        refused: &HashSet<ChangeHash>,
+        patches: &mut PatchLog,
+    ) -> Result<Received, SyncError> {
         let mut message = Message::decode(data)?;
         normalise(&mut message);
         let before = doc.get_heads();
@@ -39,9 +64,20 @@ impl DocSync {
 
         if summary.has_changes() {
             if self.may_write() {
-                let news = unknown_changes(doc, summary);
+                let mut news = unknown_changes(doc, summary);
+                let is_refused = |change: &&ChangeSummary| refused.contains(&change.hash);
+                let are_refused: Vec<&ChangeSummary> = news.iter().copied().filter(is_refused).collect();
+                news.retain(|change| !refused.contains(&change.hash));
                 // Automerge takes its time to find that it knows a change: a hub has applied most of them together.
-                if !news.is_empty() || summary.has_document_chunk() {
+                if !are_refused.is_empty() {
+                    let allowed = bytes_of(&news, data);
+                    if !allowed.is_empty() {
+                        doc.load_incremental_log_patches(&allowed, patches)?;
+                    }
+                    self.turn_read_only();
+                    let hashes = are_refused.iter().map(|change| change.hash).collect();
+                    received.refused = Some(RefusedChanges { bytes: bytes_of(&are_refused, data), hashes });
+                } else if !news.is_empty() || summary.has_document_chunk() {
                     let chunks: Vec<u8> = message.changes.iter().flatten().copied().collect();
                     doc.load_incremental_log_patches(&chunks, patches)?;
                 }
@@ -54,6 +90,9 @@ impl DocSync {
         self.note_peer_heads(&message.heads);
         self.take_flags(message.flags);
         let known = self.known_of(doc, &message.heads, &after);
+        if knows_nothing_in_common(&message) {
+            self.state.shared_heads.clear();
+        }
         self.take_heads(&message.heads, &known, (&before, &after));
         self.take_haves(doc, &message, &known);
 
@@ -228,8 +267,19 @@ fn normalise(message: &mut Message) {
     }
 }
 
+/// Whether the peer does not know what we last said that we share, since its document was restored from an older copy. It
+/// learns what we have when we say so from the beginning; whom it lets write nothing would repeat the same for ever.
+fn knows_nothing_in_common(message: &Message) -> bool {
+    !message.heads.is_empty() && message.have == [Have::default()]
+}
+
 fn unknown_changes<'s>(doc: &Automerge, summary: &'s SyncSummary) -> Vec<&'s ChangeSummary> {
     summary.changes().iter().filter(|change| !has_change(doc, &change.hash)).collect()
+}
+
+/// The chunks of these changes, one after the other.
+fn bytes_of(changes: &[&ChangeSummary], data: &[u8]) -> Vec<u8> {
+    changes.iter().filter_map(|change| data.get(change.range.clone())).flatten().copied().collect()
 }
 
 /// Automerge says neither which changes it applied nor which it dropped.

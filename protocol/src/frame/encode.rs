@@ -66,13 +66,19 @@ impl Frame {
                 w.document(document)?.new_heads(heads)?;
                 w.target(target)
             }
-            Self::Notice { sender, target, document, code, detail } => {
-                w.open(5 + u64::from(document.is_some()), self.kind())?;
+            Self::Notice { sender, target, document, code, detail, changes } => {
+                let fields = u64::from(document.is_some()) + u64::from(!changes.is_empty());
+                w.open(5 + fields, self.kind())?;
                 w.text("senderId", sender.as_str())?;
                 if let Some(document) = document {
                     w.document(document)?;
                 }
-                w.text("code", code)?.text("detail", detail)?.target(target)
+                w.text("code", code)?.text("detail", detail)?;
+                if !changes.is_empty() {
+                    let hashes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+                    w.texts("changes", &hashes)?;
+                }
+                w.target(target)
             }
             Self::Token { sender, target, token } => {
                 w.open(4, self.kind())?.text("senderId", sender.as_str())?;

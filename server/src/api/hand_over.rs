@@ -88,6 +88,7 @@ pub(crate) async fn hand_over(
             event: device.event,
             document: document.id(device.event),
             device: device.id,
+            author: Some(device.id),
             code: code.as_str().to_owned(),
             reason: reason.to_owned(),
             bytes,

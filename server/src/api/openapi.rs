@@ -13,6 +13,7 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "events", description = "Events, their documents, files in and out"),
         (name = "devices", description = "Devices and enrolment"),
+        (name = "quarantine", description = "Refused changes"),
         (name = "accounts", description = "People who sign in"),
         (name = "sync", description = "Sync of documents"),
         (name = "server", description = "The server's own matters"),

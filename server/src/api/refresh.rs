@@ -31,6 +31,9 @@ pub struct RefreshRequest {
     /// the answer asks again with the same.
     #[schema(example = "u8Q2sHk5mZr1xVb7Wn4cTg")]
     nonce: String,
+    /// The last access token, also if it has ended. A server that was restored from a backup knows by it who asks with a
+    /// refresh token that it has forgotten.
+    access_token: Option<String>,
 }
 
 /// What a device shows, and what it is told besides.
@@ -113,7 +116,8 @@ pub(crate) async fn refresh(
     let token = RefreshToken::parse(&request.refresh_token).ok_or(ErrorCode::RefreshTokenUnknown)?;
     let now = clock::now();
     let lifetime_ms = app.config.auth.refresh_token_lifetime_ms();
-    match exchange(&app.storage, (token, nonce), now, lifetime_ms).await? {
+    let proof = request.access_token.as_deref().and_then(|token| app.tokens.issued(token));
+    match exchange(&app.storage, (token, nonce, proof), now, lifetime_ms).await? {
         Exchange::Granted { device, token, expires_at } => {
             Ok(Json(credentials(&app, device, &token, (now, expires_at)).await?))
         }

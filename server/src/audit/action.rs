@@ -38,6 +38,8 @@ actions! {
     CodeMade => "device.code_made";
     /// A device enrolled.
     DeviceEnrolled => "device.enrolled";
+    /// A device came back that a restore had made the server forget, or some of whose tokens.
+    DeviceRecovered => "device.recovered";
     /// A device that waited for a coordinator was let in.
     DeviceApproved => "device.approved";
     /// A device was revoked.

@@ -12,6 +12,7 @@ use super::token::{Bearer, Checked};
 use crate::audit::Actor;
 use crate::devices;
 use crate::error::{ApiError, ErrorCode};
+use crate::hub::{HubError, Standing};
 use crate::storage::{Storage, StorageError};
 
 /// After how long without a note a device that is heard of is noted again.
@@ -91,6 +92,10 @@ impl Identities {
                 known.changes
             };
             let device = devices::find(&self.storage, id).await?.ok_or(ErrorCode::DeviceUnknown)?;
+            if device.approved_at.is_none() {
+                // Not remembered: it may be let in at any moment.
+                return Err(ErrorCode::EnrolmentPending.into());
+            }
             let mut known = self.known();
             // If somebody was changed while this was read, it may have been this device: read again.
             if known.changes == changes {
@@ -105,6 +110,19 @@ impl Identities {
                 });
                 return Ok(Arc::clone(known.devices.entry(id).or_insert(entry)));
             }
+        }
+    }
+
+    /// How a device stands in an event, as the author of a change.
+    pub(super) async fn standing_of(&self, event: EventId, id: DeviceId) -> Result<Standing, HubError> {
+        match self.entry(id).await {
+            Ok(entry) if entry.event != event => Ok(Standing::Unknown),
+            Ok(entry) if entry.revoked.load(Relaxed) => Ok(Standing::Revoked),
+            Ok(entry) => Ok(Standing::Enrolled(entry.role)),
+            Err(error) if matches!(error.code, ErrorCode::DeviceUnknown | ErrorCode::EnrolmentPending) => {
+                Ok(Standing::Unknown)
+            }
+            Err(_) => Err(HubError::Failed),
         }
     }
 

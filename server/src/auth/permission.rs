@@ -25,6 +25,8 @@ pub enum Action {
     ExportPeople,
     /// List, enrol and revoke devices.
     ManageDevices,
+    /// Look at refused changes, accept or discard them.
+    SettleQuarantine,
     /// List, invite and remove accounts.
     ManageAccounts,
     /// Issue and withdraw tickets, manage their keys.
@@ -38,13 +40,15 @@ pub enum Action {
 pub const fn allows(role: RoleKind, action: Action) -> bool {
     use Action::{
         BackUp, CreateEvent, Erase, ExportPeople, ExportProgramme, Import, ListDocuments, ManageAccounts,
-        ManageDevices, ManageTickets, ReadCounts, SeeEvent,
+        ManageDevices, ManageTickets, ReadCounts, SeeEvent, SettleQuarantine,
     };
     let [coordinator, finance, staff, presenter] = match action {
         CreateEvent | BackUp => [false, false, false, false],
         SeeEvent | ListDocuments | ExportProgramme => [true, true, true, true],
         ReadCounts => [true, true, true, false],
-        Import | Erase | ExportPeople | ManageAccounts | ManageDevices | ManageTickets => [true, false, false, false],
+        Import | Erase | ExportPeople | ManageAccounts | ManageDevices | ManageTickets | SettleQuarantine => {
+            [true, false, false, false]
+        }
     };
     match role {
         RoleKind::Coordinator => coordinator,

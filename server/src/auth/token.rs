@@ -55,6 +55,19 @@ pub struct Checked {
     pub expires_at: Timestamp,
 }
 
+/// A device's token that this server signed, whether it is still good or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Issued {
+    /// To which device.
+    pub device: DeviceId,
+    /// In which event.
+    pub event: EventId,
+    /// In which role.
+    pub role: Role,
+    /// When, to the second.
+    pub issued_at: Timestamp,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -194,28 +207,50 @@ impl Tokens {
     /// # Errors
     /// `token_invalid`, `token_expired` or `token_not_yet_valid`.
     pub fn check(&self, token: &str) -> Result<Checked, ApiError> {
+        let claims = self.claims(token, |_| {})?;
+        let bearer = bearer(&claims).ok_or(ErrorCode::TokenInvalid)?;
+        Ok(Checked { bearer, expires_at: seconds(claims.exp) })
+    }
+
+    /// Checks all of a device's token but its end; `None` if it is not one of ours.
+    #[must_use]
+    pub fn issued(&self, token: &str) -> Option<Issued> {
+        let claims = self.claims(token, |validation| validation.validate_exp = false).ok()?;
+        match bearer(&claims)? {
+            Bearer::Operator => None,
+            Bearer::Device { device, event, role } => {
+                Some(Issued { device, event, role, issued_at: seconds(claims.iat) })
+            }
+        }
+    }
+
+    fn claims(&self, token: &str, relax: impl FnOnce(&mut Validation)) -> Result<Claims, ApiError> {
         let invalid = || ApiError::from(ErrorCode::TokenInvalid);
         if token.len() > MAX_TOKEN_BYTES {
             return Err(invalid());
         }
         let keys = self.keys();
+        let mut validation = keys.validation.clone();
+        relax(&mut validation);
         // What the header says is believed only so far as to choose the key that has to have signed it.
         let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
         let named = keys.verifying.iter().find(|key| header.kid.as_deref() == Some(&key.id)).ok_or_else(invalid)?;
-        let data = jsonwebtoken::decode::<Claims>(token, &named.key, &keys.validation).map_err(|error| {
+        let data = jsonwebtoken::decode::<Claims>(token, &named.key, &validation).map_err(|error| {
             ApiError::from(match error.kind() {
                 ErrorKind::ExpiredSignature => ErrorCode::TokenExpired,
                 ErrorKind::ImmatureSignature => ErrorCode::TokenNotYetValid,
                 _ => ErrorCode::TokenInvalid,
             })
         })?;
-        let expires_at = Timestamp::from_ms(data.claims.exp.saturating_mul(1000));
-        if named.until.is_some_and(|until| expires_at > until) {
+        if named.until.is_some_and(|until| seconds(data.claims.exp) > until) {
             return Err(invalid());
         }
-        let bearer = bearer(&data.claims).ok_or_else(invalid)?;
-        Ok(Checked { bearer, expires_at })
+        Ok(data.claims)
     }
+}
+
+fn seconds(since_1970: i64) -> Timestamp {
+    Timestamp::from_ms(since_1970.saturating_mul(1000))
 }
 
 fn bearer(claims: &Claims) -> Option<Bearer> {

@@ -31,6 +31,8 @@ concern! {
         peer_queue_bytes: usize = "33554432", "bytes", "MUSTER_HUB_PEER_QUEUE_BYTES";
         /// How large a document may be; beyond, changes are refused.
         max_document_bytes: usize = "134217728", "bytes", "MUSTER_HUB_MAX_DOCUMENT_BYTES";
+        /// How large all documents of an event together may be; beyond, changes are refused.
+        max_event_bytes: u64 = "2147483648", "bytes", "MUSTER_HUB_MAX_EVENT_BYTES";
         /// From how many bytes of changes since its last snapshot a document is stored anew as one, if they outweigh that
         /// snapshot.
         compact_bytes: usize = "1048576", "bytes", "MUSTER_HUB_COMPACT_BYTES";
@@ -65,6 +67,7 @@ impl HubOptions {
             peer_queue,
             peer_queue_bytes,
             max_document_bytes,
+            max_event_bytes,
             compact_bytes,
             compact_idle_bytes,
             documents_per_peer,
@@ -85,6 +88,7 @@ impl HubOptions {
             peer_queue,
             peer_queue_bytes,
             max_document_bytes,
+            max_event_bytes,
             compact_bytes,
             compact_idle_bytes,
             documents_per_peer,

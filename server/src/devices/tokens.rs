@@ -5,9 +5,10 @@ use muster_model::time::Timestamp;
 use rand::Rng;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Device, alerts, find_in};
+use super::{Device, alerts, find_in, forgotten};
 use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::auth::refresh::{Nonce, RefreshToken};
+use crate::auth::token::Issued;
 use crate::storage::{Storage, StorageError};
 
 /// What becomes of a refresh token that was shown.
@@ -41,14 +42,24 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Exchanges a token for the next, which is good for `lifetime_ms`.
+/// Exchanges a token for the next, which is good for `lifetime_ms`. With the access token that came with it, a token that a
+/// restore made this database forget is good, too.
 pub(crate) async fn exchange(
     storage: &Storage,
-    (token, nonce): (RefreshToken, Nonce),
+    (token, nonce, proof): (RefreshToken, Nonce, Option<Issued>),
     now: Timestamp,
     lifetime_ms: i64,
 ) -> Result<Exchange, StorageError> {
-    storage.write(move |tx| exchange_in(tx, &token, &nonce, (now, now.plus_ms(lifetime_ms)))).await
+    storage
+        .write(move |tx| {
+            if let Some(proof) = proof.filter(|proof| now < proof.issued_at.plus_ms(lifetime_ms))
+                && find(tx, &token)?.is_none()
+            {
+                forgotten::remember(tx, &token, &proof, (now, now.plus_ms(lifetime_ms)))?;
+            }
+            exchange_in(tx, &token, &nonce, (now, now.plus_ms(lifetime_ms)))
+        })
+        .await
 }
 
 struct Row {

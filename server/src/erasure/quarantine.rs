@@ -21,6 +21,11 @@ impl Texts {
         self.0.iter().any(|text| text.contains(id))
     }
 
+    fn and(mut self, text: String) -> Self {
+        self.0.push(text);
+        self
+    }
+
     /// Whether a name stands there.
     pub(super) fn is_named(&self, erasure: &Erasure) -> bool {
         self.0.iter().any(|text| erasure.is_named_in(text))
@@ -36,11 +41,15 @@ pub(super) fn discard(
 ) -> Result<u64, StorageError> {
     let mut gone = Vec::new();
     {
-        let mut statement = tx.prepare_cached("SELECT id, bytes FROM quarantine WHERE event_id = ?1")?;
+        let mut statement =
+            tx.prepare_cached("SELECT id, bytes, coalesce(note, '') FROM quarantine WHERE event_id = ?1")?;
         let mut rows = statement.query(params![event.to_string()])?;
         while let Some(row) = rows.next()? {
             let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-            if texts(bytes).is_none_or(|texts| says(&texts)) {
+            // Whoever decided about it may have named somebody in the note.
+            let note: String = row.get(2)?;
+            let read = texts(bytes).map(|texts| texts.and(note));
+            if read.is_none_or(|texts| says(&texts)) {
                 gone.push(row.get::<_, i64>(0)?);
             }
         }

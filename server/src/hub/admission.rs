@@ -1,30 +1,59 @@
-//! Whether changes are let in. Today by the document as a whole; rules for each change come behind the same trait.
+//! Whether changes are let in, one by one: see [`RuleAdmission`].
 
-use automerge::Automerge;
+mod rules;
+
+use std::collections::HashSet;
+
+use automerge::{Automerge, ChangeHash};
 use muster_model::access::Access;
+use muster_model::admission::reading::Awaited;
 use muster_model::document::DocRef;
+use muster_model::id::DeviceId;
 use muster_protocol::ProtocolCode;
 use muster_protocol::guard::SyncSummary;
 
 use super::Principal;
+use super::authors::Known;
+pub use rules::RuleAdmission;
 
 /// Changes that somebody wants to make, before they are applied.
 #[derive(Debug, Clone, Copy)]
 pub struct Upload<'a> {
     /// Who sent them.
     pub principal: &'a Principal,
+    /// The sender speaks automerge-repo and nothing of ours: its actors are drawn at random.
+    pub is_stock: bool,
     /// The document.
     pub document: DocRef,
     /// What the sender may do with it.
     pub access: Access,
     /// The document without them.
     pub doc: &'a Automerge,
+    /// The highest operation number in the document.
+    pub highest_op: u64,
     /// The guarded message that brings them.
     pub summary: &'a SyncSummary,
+    /// The bytes that `summary` is of.
+    pub data: &'a [u8],
+    /// The authors other than the sender.
+    pub authors: &'a Known,
+    /// The server, as an author.
+    pub server: DeviceId,
+}
+
+/// A change that is refused, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedChange {
+    /// The change.
+    pub hash: ChangeHash,
+    /// Whose change it is, if that is known.
+    pub author: Option<DeviceId>,
+    /// The stable code.
+    pub code: ProtocolCode,
 }
 
 /// What is done with changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// They are applied.
     Admit,
@@ -35,26 +64,45 @@ pub enum Decision {
         /// The reason in words, without personal data.
         reason: &'static str,
     },
+    /// Some go into quarantine, with all that depend on them; the others are applied, and then nothing more is taken from
+    /// this peer for this document.
+    RefuseSome(Vec<RefusedChange>),
 }
 
 /// Decides about changes before they are applied. It runs on the document's task: keep it short. A panic costs the
 /// document a reload and the sender its connection.
 pub trait Admission: Send + Sync + 'static {
-    /// Decides about one message.
-    fn check(&self, upload: &Upload<'_>) -> Decision;
+    /// Decides about one message. `awaited` has what was let in and may not be in the document yet; what this message
+    /// brings is added to it when it is let in.
+    fn check(&self, upload: &Upload<'_>, awaited: &mut Awaited) -> Decision;
 }
 
-/// The access table: who may write the document at all.
+/// The access table alone: who may write the document at all. For tests of everything else.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AccessAdmission;
 
 impl Admission for AccessAdmission {
-    fn check(&self, upload: &Upload<'_>) -> Decision {
-        // Facts are appended and records edited in the same kind of change; which of the two a change does is a rule for
-        // each change. Here `Append` and `Edit` both let it in.
+    fn check(&self, upload: &Upload<'_>, _: &mut Awaited) -> Decision {
         if upload.access.may_write() {
             return Decision::Admit;
         }
         Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() }
+    }
+}
+
+/// Changes of a message that are refused, and those that depend on them.
+pub(super) fn with_dependants(summary: &SyncSummary, refused: &[RefusedChange]) -> HashSet<ChangeHash> {
+    let mut all: HashSet<ChangeHash> = refused.iter().map(|change| change.hash).collect();
+    loop {
+        let before = all.len();
+        for change in summary.changes() {
+            if change.deps.iter().any(|dep| all.contains(dep)) {
+                all.insert(change.hash);
+            }
+        }
+        // Dependencies usually come first, so that the second round finds nothing more.
+        if all.len() == before {
+            return all;
+        }
     }
 }

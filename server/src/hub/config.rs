@@ -33,6 +33,8 @@ pub struct HubConfig {
     pub peer_queue_bytes: usize,
     /// The bytes a document may have in storage; beyond, changes are refused. Default 128 MiB.
     pub max_document_bytes: usize,
+    /// The bytes all documents of an event may have in storage; beyond, changes are refused. Default 2 GiB.
+    pub max_event_bytes: u64,
     /// Changes since the last snapshot from which on a document is stored anew as a snapshot, in bytes, if they also
     /// outweigh that snapshot. Default 1 MiB.
     pub compact_bytes: usize,
@@ -66,6 +68,7 @@ impl Default for HubConfig {
             peer_queue: 4_096,
             peer_queue_bytes: 32 << 20,
             max_document_bytes: 128 << 20,
+            max_event_bytes: 2 << 30,
             compact_bytes: 1 << 20,
             compact_idle_bytes: 16 << 10,
             documents_per_peer: 1_024,

@@ -20,12 +20,16 @@ use std::time::Duration;
 use automerge::{Automerge, ChangeHash};
 use futures_util::FutureExt;
 use muster_model::access::Access;
+use muster_model::admission::reading::Awaited;
+use muster_model::id::DeviceId;
 use muster_protocol::guard::SyncSummary;
 use muster_protocol::{DocLedger, DocSync, DocumentId, ProtocolCode, RemoteHeadsBook, Role, StorageId, Whole};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::HubError;
+use super::authors::Known;
+use super::fill::EventFill;
 use super::link::{Link, SharedFrame};
 use super::registry::Handle;
 use super::shared::{Shared, TaskCount};
@@ -76,6 +80,8 @@ pub(super) struct Incoming {
     pub(super) summary: SyncSummary,
     pub(super) data: Vec<u8>,
     pub(super) is_request: bool,
+    /// The authors of its changes who are not its sender.
+    pub(super) authors: Known,
     /// Its changes have been let in and applied, with others of the round.
     pub(super) applied: bool,
     /// Room in the budgets of the connection and of the hub, given back with the message.
@@ -96,6 +102,8 @@ struct Attached {
     authored: usize,
     /// Why its changes are refused, once they are.
     refusal: Option<(ProtocolCode, &'static str)>,
+    /// The refused changes that it was not told of yet, without those that depend on them, and their author.
+    untold: (Vec<ChangeHash>, Option<DeviceId>),
     /// The kept sync state, not to be written again unchanged.
     saved: Option<Vec<u8>>,
 }
@@ -107,6 +115,8 @@ struct Document {
     id: DocumentId,
     doc: Automerge,
     ledger: DocLedger,
+    /// What was let in and may not be in the document yet.
+    awaited: Awaited,
     /// The first change, which every replica begins with.
     genesis: ChangeHash,
     /// The heads of what is stored.
@@ -114,6 +124,8 @@ struct Document {
     /// All of it as it is at its heads, for peers that have nothing yet.
     whole: Option<(Whole, Arc<SharedFrame>)>,
     stored: Stored,
+    /// How much the event holds, with this document.
+    fill: Arc<EventFill>,
     tick: Tick,
     peers: BTreeMap<u64, Attached>,
     /// Somebody is owed something: look again after a tick.
@@ -341,6 +353,12 @@ impl Document {
         let limit = self.shared.config.max_document_bytes;
         if work.writes() && self.stored.bytes() > limit {
             work.answer(Err(HubError::DocumentFull { limit }));
+            return Ok(());
+        }
+        let limit = self.shared.config.max_event_bytes;
+        if work.writes() && self.fill.is_full(0, limit) {
+            self.fill.look(&*self.shared.store, self.handle.event).await;
+            work.answer(Err(HubError::EventFull { limit }));
             return Ok(());
         }
         let now = self.shared.now();

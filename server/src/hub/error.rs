@@ -25,6 +25,12 @@ pub enum HubError {
         /// The most bytes a document may have.
         limit: usize,
     },
+    /// The event would become larger than the server takes.
+    #[error("the event is full: its documents may have {limit} bytes together; raise hub.max_event_bytes")]
+    EventFull {
+        /// The most bytes that the event's documents may have.
+        limit: u64,
+    },
     /// Something went wrong with the document; it is loaded anew at the next use.
     #[error("the document failed and is being reloaded: try again")]
     Failed,

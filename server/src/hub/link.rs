@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use automerge::ChangeHash;
 use axum::body::Bytes;
 use muster_protocol::{DocumentId, FEATURE_NOTICE, Frame, PeerId, PeerInfo, ProtocolCode, SharedSync, StorageId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -72,6 +73,8 @@ pub(crate) struct Link {
     /// Where it stores documents, if it is worth remembering what it has.
     pub(super) storage: Option<StorageId>,
     reads_notices: bool,
+    /// It speaks automerge-repo and nothing of ours.
+    pub(super) is_stock: bool,
     /// How many refusals were told to a peer that reads no notices.
     told: AtomicU64,
     queue: mpsc::Sender<Queued>,
@@ -142,6 +145,7 @@ impl Link {
             peer_id: peer.peer_id.clone(),
             storage: peer.durable_storage().cloned(),
             reads_notices: peer.has_feature(FEATURE_NOTICE),
+            is_stock: peer.metadata.muster.is_none(),
             told: AtomicU64::new(0),
             queue,
             queued_bytes: AtomicUsize::new(0),
@@ -195,7 +199,7 @@ impl Link {
     /// Tells the peer something about a document, if it reads notices.
     pub(super) fn send_notice(&self, our_id: &PeerId, document: DocumentId, code: &str, detail: &str) {
         if self.reads_notices {
-            self.send(self.notice(our_id, document, code, detail));
+            self.send(self.notice(our_id, document, (code, detail), Vec::new()));
         }
     }
 
@@ -203,7 +207,7 @@ impl Link {
     pub(super) fn send_replaced(&self, our_id: &PeerId, document: DocumentId) {
         if self.reads_notices {
             let code = ProtocolCode::DocumentReplaced;
-            self.send(self.notice(our_id, document, code.as_str(), code.remedy()));
+            self.send(self.notice(our_id, document, (code.as_str(), code.remedy()), Vec::new()));
         } else {
             let (sender, target) = (our_id.clone(), self.peer_id.clone());
             self.send(Frame::DocUnavailable { sender, target, document }.encode());
@@ -212,8 +216,14 @@ impl Link {
 
     /// Tells the peer why its changes were refused. One that reads no notices gets the notice as what an ephemeral message
     /// holds, which apps on stock clients can listen to: they have no other way to learn of it.
-    pub(super) fn send_refusal(&self, shared: &Shared, document: DocumentId, code: &str, detail: &str) {
-        let notice = self.notice(&shared.peer_id, document, code, detail);
+    pub(super) fn send_refusal(
+        &self,
+        shared: &Shared,
+        document: DocumentId,
+        why: (&str, &str),
+        changes: Vec<ChangeHash>,
+    ) {
+        let notice = self.notice(&shared.peer_id, document, why, changes);
         if self.reads_notices {
             self.send(notice);
             return;
@@ -225,10 +235,16 @@ impl Link {
         self.send(Frame::Ephemeral { sender, target, document, session, count, data: notice }.encode());
     }
 
-    fn notice(&self, our_id: &PeerId, document: DocumentId, code: &str, detail: &str) -> Vec<u8> {
+    fn notice(
+        &self,
+        our_id: &PeerId,
+        document: DocumentId,
+        (code, detail): (&str, &str),
+        changes: Vec<ChangeHash>,
+    ) -> Vec<u8> {
         let (sender, target) = (our_id.clone(), self.peer_id.clone());
         let (code, detail) = (code.to_owned(), detail.to_owned());
-        Frame::Notice { sender, target, document: Some(document), code, detail }.encode()
+        Frame::Notice { sender, target, document: Some(document), code, detail, changes }.encode()
     }
 
     /// Ends the connection, unless it has ended before. What waits in its queue is not written any more.

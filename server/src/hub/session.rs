@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use muster_model::access::Access;
 use muster_model::document::{DocId, DocRef};
+use muster_model::id::DeviceId;
 use muster_protocol::guard::{DocumentSize, GuardError, GuardLimits, SyncSummary, check_sync_message};
 use muster_protocol::{DocumentId, Frame, PeerInfo, PeerMessage, ProtocolCode, StorageId};
 use tokio::sync::{mpsc, watch};
 
+use super::authors::{self, Known, Standing};
 use super::catalog::Catalog;
 use super::document::{Attach, Incoming, Message};
 use super::link::{InboundBudget, Link, Outbox};
@@ -21,6 +23,9 @@ use crate::storage::SyncStateKey;
 
 /// Messages from this size on are checked where blocking does no harm.
 const HEAVY_BYTES: usize = 64 << 10;
+
+/// Authors that are no devices and that are remembered for a connection.
+const MAX_STRANGERS: usize = 256;
 
 /// Storages one peer may want to hear about.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -37,6 +42,8 @@ pub(crate) struct Session {
     /// Asked for and not there, or not for this peer; the catalogue may grow.
     denied: BTreeSet<DocumentId>,
     subscriptions: BTreeSet<StorageId>,
+    /// Authors that are no devices: the actors of a stock client. Nobody is asked about them again.
+    strangers: BTreeSet<DeviceId>,
 }
 
 impl Session {
@@ -69,6 +76,7 @@ impl Session {
             documents: BTreeMap::new(),
             denied: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
+            strangers: BTreeSet::new(),
         };
         Ok((session, outbox))
     }
@@ -166,8 +174,25 @@ impl Session {
         let size = DocumentSize { stored_changes: lease.stored_changes.load(Ordering::Acquire) };
         let (data, checked) = guard(data, self.limits.clone(), size).await.ok_or_else(|| self.link.overload())?;
         let summary = checked.map_err(|error| self.refused(&error))?;
-        let incoming = Box::new(Incoming { summary, data, is_request, applied: false, room: (own, all) });
+        let authors = self.authors(&summary).await?;
+        let incoming = Box::new(Incoming { summary, data, is_request, authors, applied: false, room: (own, all) });
         self.tell(document, Message::Sync { link: self.link.id, incoming }).await
+    }
+
+    /// How the authors of a message stand who are not its sender.
+    async fn authors(&mut self, summary: &SyncSummary) -> Result<Known, Ending> {
+        let Principal { device, event, .. } = self.link.principal;
+        let mut own = vec![device, self.shared.device];
+        own.extend(&self.strangers);
+        let known = authors::of_message(&*self.shared.surroundings.authors, event, &own, summary).await;
+        let known = known.map_err(|error| {
+            tracing::error!(%error, "the authors of changes cannot be looked up");
+            self.link.overload()
+        })?;
+        let unknown = known.iter().filter(|(_, standing)| **standing == Standing::Unknown).map(|(device, _)| *device);
+        let room = MAX_STRANGERS.saturating_sub(self.strangers.len());
+        self.strangers.extend(unknown.take(room).collect::<Vec<_>>());
+        Ok(known)
     }
 
     fn refused(&self, error: &GuardError) -> Ending {

@@ -12,6 +12,7 @@ use muster_protocol::{PeerId, PeerInfo, StorageId};
 use tokio::sync::watch;
 
 use super::catalog::Catalog;
+use super::fill::EventFill;
 use super::link::{InboundBudget, Link, OutboundBudget, Outbox};
 use super::registry::{Lease, Registry};
 use super::stats::Counters;
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     /// Events that the store is known to have; none is ever deleted.
     events: Mutex<HashSet<EventId>>,
     catalogs: Mutex<HashMap<EventId, Arc<Catalog>>>,
+    fills: Mutex<HashMap<EventId, Arc<EventFill>>>,
     /// Documents that panicked.
     suspects: Mutex<HashSet<DocId>>,
 }
@@ -92,6 +94,7 @@ impl Shared {
             roles: Mutex::default(),
             events: Mutex::default(),
             catalogs: Mutex::default(),
+            fills: Mutex::default(),
             suspects: Mutex::default(),
         })
     }
@@ -136,6 +139,11 @@ impl Shared {
     pub(super) fn catalog_of(&self, event: EventId) -> Arc<Catalog> {
         let mut catalogs = lock(&self.catalogs);
         Arc::clone(catalogs.entry(event).or_insert_with(|| Arc::new(Catalog::new(event))))
+    }
+
+    /// How much an event holds.
+    pub(super) fn fill_of(&self, event: EventId) -> Arc<EventFill> {
+        Arc::clone(lock(&self.fills).entry(event).or_default())
     }
 
     /// All of an event's documents.

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use super::authors::{Authors, NoAuthors};
 use super::clock::{Clock, machine_clock};
-use super::{AccessAdmission, Admission};
+use super::{Admission, RuleAdmission};
 
 /// What the hub takes from its surroundings.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// What is let in. Default: the access table.
+    /// What is let in. Default: the rules.
     pub admission: Arc<dyn Admission>,
+    /// Who the authors of changes are. Default: nobody is known, so that no device brings changes of another.
+    pub authors: Arc<dyn Authors>,
     /// The time. Default: the machine's clock.
     pub clock: Clock,
     /// What tells apart the runs of one server: no two hubs may write to a store under the same. Default: drawn.
@@ -18,7 +21,12 @@ pub struct Surroundings {
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { admission: Arc::new(AccessAdmission), clock: machine_clock(), session: rand::random() }
+        Self {
+            admission: Arc::new(RuleAdmission),
+            authors: Arc::new(NoAuthors),
+            clock: machine_clock(),
+            session: rand::random(),
+        }
     }
 }
 

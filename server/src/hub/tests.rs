@@ -1,12 +1,15 @@
 //! Stories of phones and a hub, over real WebSockets.
 
 mod access;
+mod attacks;
 mod durability;
 mod failures;
 mod limits;
+mod matrix;
 mod measure;
 mod shares;
 mod sharing;
+mod stage;
 
 use std::path::Path;
 

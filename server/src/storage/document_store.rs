@@ -43,6 +43,8 @@ pub struct NewQuarantined {
     pub document: DocId,
     /// The device that sent them.
     pub device: DeviceId,
+    /// Whose change the first of them is, if that is known.
+    pub author: Option<DeviceId>,
     /// The stable code of the reason.
     pub code: String,
     /// The reason in words, without personal data.
@@ -107,6 +109,9 @@ pub trait DocumentStore: Send + Sync + 'static {
 
     /// The documents of an event that are not in their first epoch.
     fn epochs(&self, event: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>>;
+
+    /// How many bytes an event's documents have.
+    fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>>;
 
     /// A document, or `None` if nothing of it was ever written.
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>>;

@@ -48,6 +48,12 @@ impl MemoryStore {
         Self { limits, state: Mutex::new(state) }
     }
 
+    /// What was refused and kept, the oldest first.
+    #[must_use]
+    pub fn quarantined(&self) -> Vec<NewQuarantined> {
+        self.state().quarantine.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,6 +148,13 @@ impl DocumentStore for MemoryStore {
     fn epochs(&self, _: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>> {
         // Only the database can begin one.
         answer(Ok(Vec::new()))
+    }
+
+    fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>> {
+        let state = self.state();
+        let of_event = state.documents.values().filter(|stored| stored.event == event);
+        let bytes = of_event.map(|stored| len(&stored.snapshot) + stored.changes.values().map(|c| len(c)).sum::<u64>());
+        answer(Ok(bytes.sum()))
     }
 
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {

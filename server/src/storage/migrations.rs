@@ -12,7 +12,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_audit.sql"),
     include_str!("migrations/0003_people_and_devices.sql"),
-    include_str!("migrations/0006_erasure.sql"),
+    include_str!("migrations/0004_erasure.sql"),
+    include_str!("migrations/0005_quarantine.sql"),
+    include_str!("migrations/0006_restores.sql"),
 ];
 
 /// Why a database cannot be brought to the newest layout.
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn released_migrations_never_change() {
-        let frozen = [FROZEN_0001, FROZEN_0002, FROZEN_0003, FROZEN_0006];
+        let frozen = [FROZEN_0001, FROZEN_0002, FROZEN_0003, FROZEN_0004, FROZEN_0005, FROZEN_0006];
         let found: Vec<String> = MIGRATIONS.iter().map(|sql| hex::encode(Sha256::digest(sql))).collect();
         assert_eq!(found, frozen);
     }
@@ -113,8 +115,9 @@ mod tests {
     const FROZEN_0001: &str = "f5308e9bec6db64b60d5732d92af1576c450296c0a2ce340c03e5cc175848707";
     const FROZEN_0002: &str = "ff322dd8e9bad0ed91673158555509b00993419a6526fbffc95909596f66643d";
     const FROZEN_0003: &str = "3d6ad41af00ae151e8b67be15397235d776d86f8d3f6028e74f16a811e24febe";
-
-    const FROZEN_0006: &str = "398420103b1c9916bb0ceb37bf293e91ca0efcc3f66f2a839f6e206040d63243";
+    const FROZEN_0004: &str = "398420103b1c9916bb0ceb37bf293e91ca0efcc3f66f2a839f6e206040d63243";
+    const FROZEN_0005: &str = "6a0724578d9dc6ba5a26b4cdda8a9c0e42284c7236ab054a3bec2674a99a3867";
+    const FROZEN_0006: &str = "4612076242d475687977c9ecddbfbd3782150a2bb6a4c83086c32f148f854941";
 
     #[test]
     fn a_newer_or_foreign_database_is_refused_and_left_alone() {

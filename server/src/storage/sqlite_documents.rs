@@ -42,6 +42,16 @@ impl DocumentStore for Storage {
         self.read(move |conn| epochs(conn, event)).boxed()
     }
 
+    fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>> {
+        self.read(move |conn| {
+            let select = "SELECT coalesce(sum(length(bytes)), 0) FROM chunks JOIN documents USING (doc_id)
+                          WHERE event_id = ?1";
+            let bytes = conn.prepare_cached(select)?.query_row([event.to_string()], |row| row.get::<_, i64>(0))?;
+            Ok(u64::try_from(bytes).unwrap_or_default())
+        })
+        .boxed()
+    }
+
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {
         self.read(move |conn| load(conn, document)).boxed()
     }
@@ -226,7 +236,9 @@ fn quarantine(
     }
     let more = u64::try_from(entry.bytes.len()).unwrap_or(u64::MAX);
     let has_room = |column: &str, value: &str, count_max: u64, bytes_max: u64| -> Result<bool, StorageError> {
-        let select = format!("SELECT count(*), coalesce(sum(length(bytes)), 0) FROM quarantine WHERE {column} = ?1");
+        let select = format!(
+            "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM quarantine WHERE {column} = ?1 AND decided_at IS NULL"
+        );
         let (count, bytes): (i64, i64) =
             tx.prepare_cached(&select)?.query_row([value], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -238,11 +250,12 @@ fn quarantine(
         return Ok(Quarantined::Full);
     }
     tx.prepare_cached(
-        "INSERT INTO quarantine (doc_id, event_id, device_id, code, reason, bytes, digest, received_at)
-         VALUES (:document, :event, :device, :code, :reason, :bytes, :digest, :at)",
+        "INSERT INTO quarantine (doc_id, event_id, device_id, author, code, reason, bytes, digest, received_at)
+         VALUES (:document, :event, :device, :author, :code, :reason, :bytes, :digest, :at)",
     )?
     .execute(named_params! {
-        ":document": entry.document.as_bytes(), ":event": event, ":device": device, ":code": entry.code,
+        ":document": entry.document.as_bytes(), ":event": event, ":device": device,
+        ":author": entry.author.map(|author| author.to_string()), ":code": entry.code,
         ":reason": entry.reason, ":bytes": entry.bytes, ":digest": digest, ":at": entry.received_at.ms(),
     })?;
     Ok(Quarantined::Kept)

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use automerge::sync::{ChunkList, Message, MessageVersion};
-use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{Automerge, ChangeHash, ReadDoc};
+use automerge::transaction::{CommitOptions, Transactable, Transaction};
+use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, ReadDoc};
 use futures_util::{SinkExt, StreamExt};
 use muster_model::access::Role;
 use muster_model::document::{self, DocRef};
@@ -52,6 +52,8 @@ pub(crate) struct State {
     replicas: BTreeMap<DocumentId, Replica>,
     pub(crate) unavailable: BTreeSet<DocumentId>,
     pub(crate) notices: Vec<String>,
+    /// The refused changes that it was told of.
+    pub(crate) told: Vec<ChangeHash>,
     pub(crate) errors: Vec<String>,
     pub(crate) ephemeral: Vec<Vec<u8>>,
     pub(crate) remote_heads: BTreeMap<StorageId, Vec<ChangeHash>>,
@@ -84,7 +86,10 @@ impl State {
             match message {
                 PeerMessage::Sync { document, data, .. } => self.take(document, &data),
                 PeerMessage::DocUnavailable { document } => drop(self.unavailable.insert(document)),
-                PeerMessage::Notice { code, .. } => self.notices.push(code),
+                PeerMessage::Notice { code, changes, .. } => {
+                    self.notices.push(code);
+                    self.told.extend(changes);
+                }
                 PeerMessage::Error { message } => self.errors.push(message),
                 PeerMessage::Ephemeral { data, .. } => self.ephemeral.push(data),
                 PeerMessage::RemoteHeads { heads, .. } => {
@@ -166,6 +171,7 @@ impl Phone {
             replicas: BTreeMap::new(),
             unavailable: BTreeSet::new(),
             notices: Vec::new(),
+            told: Vec::new(),
             errors: Vec::new(),
             ephemeral: Vec::new(),
             remote_heads: BTreeMap::new(),
@@ -239,6 +245,48 @@ impl Phone {
         )
         .unwrap();
         state.speak(id);
+    }
+
+    /// Makes a change under any actor and says so; gives the change.
+    pub(crate) fn edit(
+        &self,
+        document: DocRef,
+        actor: ActorId,
+        edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), AutomergeError>,
+    ) -> Change {
+        let id = wire_id(self.principal.event, document);
+        let mut state = self.state.lock().unwrap();
+        let doc = &mut state.replicas.get_mut(&id).unwrap().doc;
+        doc.set_actor(actor);
+        let mut transaction = doc.transaction();
+        edit(&mut transaction).unwrap();
+        transaction.commit_with(CommitOptions::default().with_time(0));
+        let change = doc.get_last_local_change().unwrap();
+        state.speak(id);
+        change
+    }
+
+    /// The actor of the phone's device, in a session of this number.
+    pub(crate) fn actor(&self, session: u8) -> ActorId {
+        self.principal.device.actor([session; 8])
+    }
+
+    /// Sends changes as they are, as if they were all there is.
+    pub(crate) fn send_changes(&self, document: DocRef, changes: &[&[u8]], mut heads: Vec<ChangeHash>) {
+        heads.sort_unstable();
+        let chunks: Vec<Vec<u8>> = changes.iter().map(|change| change.to_vec()).collect();
+        let message = Message {
+            heads,
+            need: Vec::new(),
+            have: Vec::new(),
+            changes: ChunkList::from(chunks),
+            flags: None,
+            version: MessageVersion::V1,
+        };
+        let outgoing = Outgoing { data: message.encode(), kind: OutgoingKind::Sync };
+        let id = wire_id(self.principal.event, document);
+        let frame = self.look(|state| state.connection.sync_frame(id, outgoing));
+        self.send(frame);
     }
 
     pub(crate) fn send_ephemeral(&self, document: DocRef, count: u64, data: &[u8]) {

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::hub::{AccessAdmission, Admission, Hub, HubConfig, Principal, Surroundings};
+use crate::hub::{AccessAdmission, Admission, Authors, Hub, HubConfig, NoAuthors, Principal, Surroundings};
 use crate::storage::{DocumentStore, MemoryStore, QuarantineLimits, Storage};
 use crate::sync_socket::{self, SocketConfig, Upgrade};
 
@@ -34,12 +34,18 @@ pub(crate) struct Setup {
     pub(crate) hub: HubConfig,
     pub(crate) socket: SocketConfig,
     pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) authors: Arc<dyn Authors>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let hub = HubConfig { tick_ms: 1, tick_per_peer_us: 0, ..HubConfig::default() };
-        Self { hub, socket: SocketConfig::default(), admission: Arc::new(AccessAdmission) }
+        Self {
+            hub,
+            socket: SocketConfig::default(),
+            admission: Arc::new(AccessAdmission),
+            authors: Arc::new(NoAuthors),
+        }
     }
 }
 
@@ -78,7 +84,8 @@ impl TestServer {
     }
 
     pub(crate) async fn start(store: impl DocumentStore, setup: Setup) -> Self {
-        let surroundings = Surroundings { admission: setup.admission, ..Surroundings::default() };
+        let surroundings =
+            Surroundings { admission: setup.admission, authors: setup.authors, ..Surroundings::default() };
         let hub = Hub::in_surroundings(Arc::new(store), setup.hub, surroundings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -51,6 +51,7 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
             .replace("{event_id}", "7d444840-9dc0-41d1-b245-5ffdce74fad2")
             .replace("{account_id}", "0123456789abcdef")
             .replace("{device_id}", "0123456789abcdef")
+            .replace("{entry}", "1")
             .replace("{key_id}", "0a1b2c")
             .replace("{format}", "schedule-xml");
         let method: Method = method.to_uppercase().parse().unwrap();
@@ -64,6 +65,6 @@ async fn every_described_route_is_there_and_only_the_open_ones_are_open() {
             assert_eq!(answer.code(), "token_missing", "{method} {path}");
         }
     }
-    assert_eq!(seen, 44);
+    assert_eq!(seen, 48);
     app.stop().await;
 }

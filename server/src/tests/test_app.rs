@@ -192,6 +192,12 @@ impl TestApp {
         self.post("", "/api/v1/devices/refresh", &body).await
     }
 
+    /// As [`refresh`](Self::refresh), with the last access token.
+    pub(super) async fn refresh_with(&self, token: &str, nonce: &str, access: &str) -> Answer {
+        let body = json!({"refresh_token": token, "nonce": nonce, "access_token": access});
+        self.post("", "/api/v1/devices/refresh", &body).await
+    }
+
     pub(super) async fn staff(&self, event: EventId) -> Enrolled {
         self.device(event, &json!({"role": "staff", "name": "Gate A"})).await
     }

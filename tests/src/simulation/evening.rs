@@ -42,8 +42,10 @@ impl World<'_> {
             }
         }
         let end_ms = self.now_ms + PATIENCE_MS;
+        let mut accepted = 0;
         loop {
             self.run_until(self.now_ms + LOOK_EVERY_MS)?;
+            accepted = self.server.accept_quarantined(accepted);
             self.check_server_disk()?;
             let differs = match self.queue_has_starts() {
                 true => Some("a phone is still off".to_owned()),

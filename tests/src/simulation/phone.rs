@@ -190,7 +190,19 @@ impl Phone {
 
     /// Whether a fact of its own is on the server, as its screen says.
     pub(super) fn is_on_server(&self, fact: FactId) -> Checked<bool> {
-        Ok(self.disk()?.inside().servers_lacking(fact).map_err(own_fault)?.is_empty())
+        let disk = self.disk()?.inside();
+        Ok(disk.servers_lacking(fact).map_err(own_fault)?.is_empty() && self.refused(fact)?.is_none())
+    }
+
+    /// A fact that is kept aside because a server refused it.
+    fn refused(&self, fact: FactId) -> Checked<Option<Fact>> {
+        let kept = self.disk()?.inside().meta_with_prefix("refused/").map_err(own_fault)?;
+        let id = serde_json::to_value(fact).map_err(own_fault)?;
+        let text = kept.iter().find_map(|(_, value)| {
+            let entry = serde_json::from_slice::<serde_json::Value>(value).ok()?;
+            (entry.get("fact") == Some(&id)).then(|| entry.get("text")?.as_str().map(str::to_owned))?
+        });
+        text.map(|text| Fact::from_json(fact, &text).map_err(own_fault)).transpose()
     }
 
     /// Every fact that was shown is on its disk, as it was shown.
@@ -203,6 +215,7 @@ impl Phone {
                     let detail = format!("phone {} shows {id} otherwise than when it was recorded", self.number);
                     return Err(Rule::KeepShown.broken(detail));
                 }
+                None if self.refused(*id)?.as_ref() == Some(told) => {}
                 None => {
                     let detail = format!("phone {} no longer has {id}, which it showed", self.number);
                     return Err(Rule::KeepShown.broken(detail));

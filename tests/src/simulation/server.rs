@@ -10,11 +10,14 @@ use std::time::Duration;
 use automerge::ChangeHash;
 use automerge::transaction::Transaction;
 use axum::extract::ws::Message;
+use futures_util::future::BoxFuture;
+use muster_model::access::Role;
 use muster_model::document::DocRef;
-use muster_model::id::EventId;
+use muster_model::id::{DeviceId, EventId};
 use muster_model::record::RecordError;
 use muster_model::time::Timestamp;
-use muster_server::hub::{Hub, HubConfig, Principal, Surroundings};
+use muster_server::hub::{Authors, Hub, HubConfig, HubError, Principal, Standing, Surroundings};
+use muster_server::quarantine;
 use muster_server::sync_socket::{SocketConfig, serve};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
@@ -32,6 +35,23 @@ pub(super) type Edit = Box<dyn FnOnce(&mut Transaction<'_>) -> Result<(), Record
 pub(super) struct Confirmed {
     pub(super) document: DocRef,
     pub(super) heads: Vec<ChangeHash>,
+}
+
+/// The devices that the server has enrolled.
+#[derive(Debug, Default)]
+pub(super) struct Devices(Mutex<BTreeMap<DeviceId, Role>>);
+
+impl Devices {
+    pub(super) fn enrol(&self, device: DeviceId, role: Role) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(device, role);
+    }
+}
+
+impl Authors for Devices {
+    fn standing(&self, _: EventId, device: DeviceId) -> BoxFuture<'_, Result<Standing, HubError>> {
+        let role = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied();
+        Box::pin(std::future::ready(Ok(role.map_or(Standing::Unknown, Standing::Enrolled))))
+    }
 }
 
 /// One run of the server, from its start to its death.
@@ -52,6 +72,8 @@ pub(super) struct Server {
     event: EventId,
     opening: Timestamp,
     pub(super) disk: ServerDisk,
+    /// The devices that it has enrolled.
+    pub(super) devices: Arc<Devices>,
     outputs: Arc<Outputs>,
     confirmed: Arc<Mutex<Vec<Confirmed>>>,
     run: Option<Run>,
@@ -68,6 +90,7 @@ impl Server {
             event,
             opening,
             disk,
+            devices: Arc::default(),
             outputs: Arc::default(),
             confirmed: Arc::default(),
             run: None,
@@ -92,7 +115,8 @@ impl Server {
                     let passed = Instant::now().saturating_duration_since(started);
                     opening.plus_ms(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
                 });
-                let surroundings = Surroundings { clock, session, ..Surroundings::default() };
+                let authors = Arc::<Devices>::clone(&self.devices);
+                let surroundings = Surroundings { clock, session, authors, ..Surroundings::default() };
                 let store = Arc::new(self.disk.clone());
                 // Small snapshots, so that the day has some.
                 let config = HubConfig { compact_bytes: 8 << 10, idle_unload_s: 60, ..HubConfig::default() };
@@ -209,6 +233,18 @@ impl Server {
                 confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(Confirmed { document, heads });
             }
         });
+    }
+
+    /// A coordinator accepts what waits in the quarantine since the first so many entries; says how many there are now.
+    pub(super) fn accept_quarantined(&self, seen: usize) -> usize {
+        let Some(run) = &self.run else { return seen };
+        let waiting = self.disk.quarantined();
+        for entry in waiting.iter().skip(seen) {
+            // Records cannot be accepted, and whose facts are there already has come back.
+            let (document, bytes) = (entry.document, entry.bytes.clone());
+            drop(run.runtime.block_on(quarantine::accept(&run.hub, self.event, document, bytes)));
+        }
+        waiting.len()
     }
 
     /// The heads of a document as the server has it, sorted; `None` if it does not run or cannot say.

@@ -55,6 +55,11 @@ impl ServerDisk {
         Self { inner: Arc::new(Inner { store, state: Mutex::default(), sabotage }) }
     }
 
+    /// What was refused and kept, the oldest first.
+    pub(super) fn quarantined(&self) -> Vec<NewQuarantined> {
+        self.inner.store.quarantined()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,6 +158,10 @@ impl DocumentStore for ServerDisk {
 
     fn epochs(&self, event: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>> {
         self.inner.store.epochs(event)
+    }
+
+    fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>> {
+        self.inner.store.event_bytes(event)
     }
 
     fn load(&self, document: DocId) -> BoxFuture<'_, Result<Option<StoredDocument>, StorageError>> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{AutoSerde, Automerge, ChangeHash, ReadDoc};
+use automerge::{AutoSerde, Automerge, ChangeHash, ReadDoc, Value};
 use muster_model::attendee::Attendee;
 use muster_model::checkpoint::Checkpoint;
 use muster_model::document::{self, DocKind, DocRef};
@@ -163,12 +163,17 @@ impl Shadows {
         Some((heads, serde_json::to_value(AutoSerde::from(doc)).ok()?))
     }
 
-    /// A fact that two changes wrote, which is an error of whoever wrote it.
+    /// A key under which two changes wrote different facts, which is an error of whoever wrote them. The same fact may be
+    /// there twice, from its author and from a coordinator who accepted it.
     pub(super) fn twice_written(&self) -> Option<(DocRef, String)> {
         self.documents.iter().find_map(|(document, shadow)| {
             let facts = document::collection(&shadow.doc, "facts").ok()?;
             let mut keys = shadow.doc.keys(&facts);
-            let twice = keys.find(|key| shadow.doc.get_all(&facts, key.as_str()).is_ok_and(|all| all.len() > 1))?;
+            let differs = |all: Vec<(Value<'_>, _)>| {
+                let values: Vec<_> = all.into_iter().map(|(value, _)| value).collect();
+                values.windows(2).any(|two| two.first() != two.last())
+            };
+            let twice = keys.find(|key| shadow.doc.get_all(&facts, key.as_str()).is_ok_and(differs))?;
             Some((*document, twice))
         })
     }

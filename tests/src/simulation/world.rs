@@ -140,6 +140,7 @@ impl<'t> World<'t> {
             let mut phone = Phone::new(number, role, disk, plan);
             phone.clock = self.weather.clock(plan);
             let joins_ms = self.weather.joins_ms(number, plan);
+            self.server.devices.enrol(phone.device, role);
             self.phones.push(phone);
             self.at(joins_ms, Happening::PhoneJoins { phone: number });
         }

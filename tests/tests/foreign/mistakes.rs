@@ -33,21 +33,23 @@ async fn a_document_id_of_another_length_is_unavailable_at_once() {
     assert_eq!(in_time("an answer", client.open(scene.program())).await, Found::Ready);
 }
 
-/// A collaborative text is no fact: it counts for nobody, and the facts beside it do.
+/// A collaborative text is no fact: it is refused, whoever wrote it is told, and the facts beside it stay.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fact_that_is_not_one_value_hides_no_other() {
+async fn a_fact_that_is_not_one_value_is_refused_and_hides_no_other() {
     let scene = Scene::set().await;
     let phone = scene.phone().await;
     let (device, client) = scene.client(Kind::AutomergeRepo(VERSION), "staff").await;
     let checkpoint = entrance(&phone).await;
     let [one, other] = [attendee(&phone, 1).await, attendee(&phone, 2).await];
     assert_eq!(client.open(scene.checkins()).await, Found::Ready);
-    let wrong = entry(&device, 1, one, checkpoint);
-    let path = ["facts", &wrong.id.to_string()];
-    client.edit(scene.checkins(), &path, &wrong.to_json().unwrap()).await;
-    let right = entry(&device, 2, other, checkpoint);
+    let right = entry(&device, 1, one, checkpoint);
     client.append(scene.checkins(), &right).await;
     until(&phone.client, "the phone counts the check-in", || async { admitted(&phone, checkpoint).await > 0 }).await;
+    let wrong = entry(&device, 2, other, checkpoint);
+    let path = ["facts", &wrong.id.to_string()];
+    client.edit(scene.checkins(), &path, &wrong.to_json().unwrap()).await;
+    let told = client.heard(scene.checkins()).await;
+    assert_eq!((&told["type"], &told["code"]), (&"muster-notice".into(), &"fact_malformed".into()), "{told}");
     assert_eq!(admitted(&phone, checkpoint).await, 1);
     let held = scene.stage.replica().await.unwrap().facts().unwrap();
     assert_eq!(held.keys().collect::<Vec<_>>(), [&right.id]);

@@ -6,7 +6,18 @@ import { Rooms } from './fake/rooms';
 import { DEVICE, World } from './fake/world';
 
 /** How the fake's day stands: whose phone it is, and what is unusual about it. */
-export type Scenario = 'staff' | 'coordinator' | 'presenter' | 'new' | 'empty' | 'offline' | 'memory' | 'broken' | 'lease' | 'revoked';
+export type Scenario =
+    | 'staff'
+    | 'coordinator'
+    | 'presenter'
+    | 'new'
+    | 'empty'
+    | 'offline'
+    | 'memory'
+    | 'broken'
+    | 'lease'
+    | 'revoked'
+    | 'full';
 
 /** A core that lives in memory, for looking at screens and for their tests. What it decides, it decides simply. */
 export function openFake(scenario: Scenario = chosen()): Core {
@@ -52,8 +63,18 @@ class FakeCore implements Core {
             factsNotThere: unsent,
         };
         const standing = this.scenario === 'lease' ? 'lease_ended' : this.scenario === 'revoked' ? 'forgotten' : 'good';
-        const device = { device: 'd0000000000000b2', by: 'Edgars, gate B', lastFactAt: NOW - 10 * 60_000, receivedAt: NOW - 9 * 60_000 };
-        const third = { device: 'd0000000000000c3', by: 'Rūta, floor 2', lastFactAt: NOW - 65 * 60_000, receivedAt: NOW - 64 * 60_000 };
+        const device = {
+            device: 'd0000000000000b2',
+            by: 'Edgars, gate B',
+            lastFactAt: NOW - 10 * 60_000,
+            receivedAt: NOW - 9 * 60_000,
+        };
+        const third = {
+            device: 'd0000000000000c3',
+            by: 'Rūta, floor 2',
+            lastFactAt: NOW - 65 * 60_000,
+            receivedAt: NOW - 64 * 60_000,
+        };
         return {
             enrolled: this.enrolled,
             label: this.world.label,
@@ -61,7 +82,9 @@ class FakeCore implements Core {
             keptFacts: 0,
             servers: this.enrolled ? [server] : [],
             devices: this.scenario === 'empty' || !this.enrolled ? [] : [third, device],
-            parked: offline ? [{ document: 'rooms', server: 'muster', code: 'not_allowed', facts: 2, since: NOW - 3_600_000 }] : [],
+            parked: offline
+                ? [{ document: 'rooms', server: 'muster', code: 'not_allowed', facts: 2, since: NOW - 3_600_000 }]
+                : [],
             unusable: [],
             missing: Array.from({ length: this.arriving }, (_, index) => `roster/0${index}`),
             indexing: this.arriving > 0,
@@ -69,12 +92,20 @@ class FakeCore implements Core {
     }
 
     async event(): Promise<r.Event> {
-        if (this.scenario === 'lease') throw this.world.error('lease_ended', 'this device was too long without contact; connect it to the network once, everything is still here');
+        if (this.scenario === 'lease')
+            throw this.world.error(
+                'lease_ended',
+                'this device was too long without contact; connect it to the network once, everything is still here',
+            );
         return event;
     }
 
     async checkpoints(): Promise<r.Checkpoint[]> {
-        if (this.scenario === 'broken') throw this.world.error('storage_damaged', 'the database is damaged; put it aside (its unsent entries are exported) and start anew from the server');
+        if (this.scenario === 'broken')
+            throw this.world.error(
+                'storage_damaged',
+                'the database is damaged; put it aside (its unsent entries are exported) and start anew from the server',
+            );
         return this.scenario === 'empty' ? [] : checkpoints;
     }
 
@@ -105,17 +136,29 @@ class FakeCore implements Core {
         return this.scenario === 'offline' ? own : own.filter(({ at }) => at > Date.now() - 3_000);
     }
 
-    scan = async (checkpoint: string, code: string, answers: r.Answers = {}) => this.door.scan(checkpoint, code, answers);
+    async scan(checkpoint: string, code: string, answers: r.Answers = {}): Promise<r.ScanResult> {
+        if (this.scenario === 'full')
+            throw this.world.error(
+                'storage_full',
+                'the storage is full and nothing was recorded; free some space and do it again',
+            );
+        return this.door.scan(checkpoint, code, answers);
+    }
+
     scanBytes = async (checkpoint: string, code: Uint8Array, answers: r.Answers = {}) =>
         this.door.scan(checkpoint, new TextDecoder('utf-8', { fatal: true }).decode(code), answers);
     checkIn = async (wish: r.CheckIn) => this.door.checkIn(wish);
-    exit = async (checkpoint: string, attendee: string) => this.world.record({ type: 'exit', attendee, checkpoint }, ['checkins']);
-    undo = async (fact: string, reason: string) => this.world.record({ type: 'undo', fact, reason }, ['checkins', 'readiness', 'incidents', 'arrivals']);
+    exit = async (checkpoint: string, attendee: string) =>
+        this.world.record({ type: 'exit', attendee, checkpoint }, ['checkins']);
+    undo = async (fact: string, reason: string) =>
+        this.world.record({ type: 'undo', fact, reason }, ['checkins', 'readiness', 'incidents', 'arrivals']);
     walkIn = async (wish: r.NewWalkIn) => this.door.walkIn(wish);
     settle = async (wish: r.Settle) => this.door.settle(wish);
-    observe = async (session: string, item: string, state: r.ItemState, note = '') => this.crew.observe(session, item, state, note);
+    observe = async (session: string, item: string, state: r.ItemState, note = '') =>
+        this.crew.observe(session, item, state, note);
     reportIncident = async (wish: r.NewIncident) => this.crew.report(wish);
-    arrive = async (presenter: string) => this.world.record({ type: 'arrival', presenter, own: this.scenario === 'presenter' }, ['arrivals']);
+    arrive = async (presenter: string) =>
+        this.world.record({ type: 'arrival', presenter, own: this.scenario === 'presenter' }, ['arrivals']);
 
     async setLabel(label: string): Promise<void> {
         this.world.label = label;
@@ -123,8 +166,16 @@ class FakeCore implements Core {
     }
 
     async enrol(link: string): Promise<void> {
-        if (!/[0-9a-z]{26}$/i.test(link)) throw this.world.error('enrolment_link', 'this is not an enrolment link; scan the code that a coordinator shows');
-        if (link.endsWith('USED')) throw this.world.error('enrolment_code_used', 'the enrolment code was used before: ask a coordinator for another');
+        if (!/[0-9a-z]{26}$/i.test(link))
+            throw this.world.error(
+                'enrolment_link',
+                'this is not an enrolment link; scan the code that a coordinator shows',
+            );
+        if (link.endsWith('USED'))
+            throw this.world.error(
+                'enrolment_code_used',
+                'the enrolment code was used before: ask a coordinator for another',
+            );
         this.enrolled = true;
         this.arriving = 8;
         const step = setInterval(() => {
@@ -140,10 +191,18 @@ class FakeCore implements Core {
     accessToken = async () => 'fake';
     decodeQr = async () => null;
     subscribe = (listener: r.ChangeListener) => this.world.subscribe(listener);
-    storage = async (): Promise<r.StorageState> => ({ kind: this.scenario === 'memory' ? 'memory' : 'durable', usedBytes: 21_000_000, quotaBytes: 2_000_000_000 });
+    storage = async (): Promise<r.StorageState> => ({
+        kind: this.scenario === 'memory' ? 'memory' : 'durable',
+        usedBytes: 21_000_000,
+        quotaBytes: 2_000_000_000,
+    });
 
     async signOut(): Promise<void> {
-        if (this.scenario === 'offline') throw this.world.error('unsent_facts', 'there is work on this phone that no server has; connect once and try again');
+        if (this.scenario === 'offline')
+            throw this.world.error(
+                'unsent_facts',
+                'there is work on this phone that no server has; connect once and try again',
+            );
         this.enrolled = false;
         this.world.tell(['event', 'status']);
     }

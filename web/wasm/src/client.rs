@@ -219,8 +219,8 @@ impl Client {
                 self.links.remove(&number);
                 let _ = self.shell.disconnect(number);
             }
-            Effect::Refresh { server, url, token, nonce } => {
-                self.ask(Asked::Refresh(server), &exchange::refresh(&url, &token, &nonce));
+            Effect::Refresh { server, url, token, nonce, access } => {
+                self.ask(Asked::Refresh(server), &exchange::refresh(&url, (&token, &nonce, access.as_ref())));
             }
             Effect::HandOver { server, url, token, changes } => {
                 let question = exchange::hand_over(&url, &token, &changes);

@@ -64,6 +64,7 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
         Write::Attendee(row) => attendee(tx, row, waiting),
         Write::AttendeeGone(id) => attendee_gone(tx, *id),
         Write::Fact(row) => fact(tx, row),
+        Write::FactGone(id) => run(tx, "DELETE FROM facts WHERE id = ?", [id.to_string()]),
         Write::Tally(row) => tally(tx, row),
         Write::Count(delta) => count(tx, delta),
         Write::Doubles(attendee, checkpoint, rows) => {

@@ -153,6 +153,28 @@ fn resuming_says_little_and_resuming_wrongly_loses_nothing() {
     assert!(DocSync::resume(FULL, bulk(), b"nonsense").is_err());
 }
 
+/// The server was restored from a backup and went on; the phone, which may not write here, holds what came after it.
+#[test]
+fn whom_nothing_is_taken_from_still_hears_what_a_restored_server_says() {
+    for options in [plain(), bulk()] {
+        let mut phone = Side::new(document("phone"), FULL, bulk());
+        let mut server = Side::new(document("server"), Role::ReadOnlyPeer, options);
+        edit(&mut server.doc, "in the backup");
+        let mut restored = server.doc.clone().with_actor(ActorId::from(b"server restored".as_slice()));
+        edit(&mut server.doc, "after the backup");
+        converse(&mut phone, &mut server);
+        let of_phone = phone.sync.encode_state();
+
+        edit(&mut restored, "since then");
+        server.doc = restored;
+        phone.reconnect(DocSync::resume(FULL, bulk(), &of_phone).unwrap());
+        server.reconnect(DocSync::new(Role::ReadOnlyPeer, options));
+        assert!(converse(&mut phone, &mut server) <= 10);
+        assert!(value(&phone.doc, "since then").is_some());
+        assert!(value(&server.doc, "after the backup").is_none());
+    }
+}
+
 #[test]
 fn a_peer_of_format_v1_only_never_sees_v2() {
     let mut old = Side::new(document("old"), FULL, plain());

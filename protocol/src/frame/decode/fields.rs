@@ -27,6 +27,7 @@ pub(super) struct Fields {
     message: Option<String>,
     code: Option<String>,
     detail: Option<String>,
+    changes: Vec<ChangeHash>,
     token: Option<Secret>,
 }
 
@@ -64,6 +65,7 @@ impl Fields {
             "message" => self.message = Some(r.text("message", max)?),
             "code" => self.code = Some(r.text("code", max)?),
             "detail" => self.detail = Some(r.text("detail", max)?),
+            "changes" => self.changes = hashes(r, "changes")?,
             "token" => self.token = Some(Secret::new(r.text("token", max)?)),
             _ => r.skip()?,
         }
@@ -126,6 +128,7 @@ impl Fields {
             document: self.document.as_deref().map(str::parse).transpose()?,
             code: self.code.ok_or_else(missing(KIND, "code"))?,
             detail: self.detail.unwrap_or_default(),
+            changes: self.changes,
         })
     }
 
@@ -278,6 +281,15 @@ fn new_heads(r: &mut Reader<'_>) -> Result<BTreeMap<StorageId, RemoteHeads>, Fra
             Ok(())
         })?;
         out.insert(storage, RemoteHeads { heads, timestamp });
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+fn hashes(r: &mut Reader<'_>, what: &'static str) -> Result<Vec<ChangeHash>, FrameError> {
+    let mut out = Vec::new();
+    r.array(what, |r| {
+        out.push(change_hash(r)?);
         Ok(())
     })?;
     Ok(out)

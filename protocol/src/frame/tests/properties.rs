@@ -1,3 +1,4 @@
+use automerge::ChangeHash;
 use proptest::prelude::*;
 
 use super::*;
@@ -30,7 +31,8 @@ fn frames() -> impl Strategy<Value = Frame> {
                 5 => Frame::Token { token: Secret::new(target.to_string()), sender, target },
                 _ => {
                     let (code, detail) = ("read_only".to_owned(), target.to_string());
-                    Frame::Notice { sender, target, document: Some(document), code, detail }
+                    let changes = vec![ChangeHash([7; 32]); usize::from(count % 3 == 0)];
+                    Frame::Notice { sender, target, document: Some(document), code, detail, changes }
                 }
             }
         },

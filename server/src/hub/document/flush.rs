@@ -32,6 +32,15 @@ impl Stored {
     }
 }
 
+/// Refused changes of one message.
+pub(super) struct Refused {
+    /// The connection they came from.
+    pub(super) link: u64,
+    pub(super) entry: NewQuarantined,
+    /// Those of them that the peer is told of.
+    pub(super) changes: Vec<ChangeHash>,
+}
+
 /// What a round brought.
 #[derive(Default)]
 pub(super) struct Tick {
@@ -39,8 +48,8 @@ pub(super) struct Tick {
     changes: Vec<(ChangeHash, Vec<u8>)>,
     bytes: usize,
     began: Option<Instant>,
-    /// Refused changes, with the connection they came from.
-    pub(super) refused: Vec<(u64, NewQuarantined)>,
+    /// Refused changes.
+    pub(super) refused: Vec<Refused>,
     /// Sync states of connections that have gone.
     pub(super) sync_states: Vec<(SyncStateKey, Vec<u8>)>,
     /// What storages are now known to have, with the connection that said so.
@@ -127,7 +136,7 @@ impl Document {
             }
         };
         let quarantine =
-            futures_util::future::join_all(tick.refused.iter().map(|(_, entry)| store.quarantine(entry.clone())));
+            futures_util::future::join_all(tick.refused.iter().map(|refused| store.quarantine(refused.entry.clone())));
         let states = async {
             if !tick.sync_states.is_empty() {
                 let max = self.shared.config.sync_states_per_device;
@@ -143,6 +152,7 @@ impl Document {
             self.stored.exists = true;
             self.stored.last_seq = seq;
             self.stored.change_bytes = self.stored.change_bytes.saturating_add(bytes);
+            self.fill.add(bytes);
             let counters = &self.shared.counters;
             counters.changes.add(tick.changes.len());
             counters.commits.add(1);

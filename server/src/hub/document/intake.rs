@@ -7,10 +7,15 @@ use automerge::ChangeHash;
 use muster_protocol::guard::SyncSummary;
 use muster_protocol::{DocSync, DocSyncOptions, ProtocolCode, Received, RemoteHeads, Role};
 
+use super::flush::Refused;
 use super::{Attach, Attached, Document, Incoming};
-use crate::hub::admission::{Decision, Upload};
+use crate::hub::admission::{Decision, RefusedChange, Upload, with_dependants};
+use crate::hub::authors::Known;
 use crate::hub::{Ending, wire};
 use crate::storage::{NewQuarantined, SyncStateKey};
+
+/// Of so many refused changes a peer is told in one notice; it finds those that depend on them itself.
+const MAX_TOLD: usize = 512;
 
 impl Document {
     pub(super) fn attach(&mut self, attach: Attach) {
@@ -21,8 +26,18 @@ impl Document {
         // A sync state that cannot be read is worth nothing; without it the peers need a round trip more.
         let sync = resumed.and_then(Result::ok).unwrap_or_else(|| DocSync::new(role, options));
         let id = link.id;
-        let peer =
-            Attached { link, access, role, sync, touched: speak_first, owed: false, authored: 0, refusal: None, saved };
+        let peer = Attached {
+            link,
+            access,
+            role,
+            sync,
+            touched: speak_first,
+            owed: false,
+            authored: 0,
+            refusal: None,
+            untold: (Vec::new(), None),
+            saved,
+        };
         if self.peers.insert(id, peer).is_none() {
             self.shared.counters.attachments.add(1);
         }
@@ -44,7 +59,7 @@ impl Document {
     }
 
     pub(super) fn take_sync(&mut self, link: u64, incoming: Incoming) {
-        let Incoming { summary, data, is_request, applied, room } = incoming;
+        let Incoming { summary, data, is_request, applied, authors, room } = incoming;
         let Some(peer) = self.peers.get_mut(&link) else { return };
         if peer.link.has_ended() {
             return;
@@ -55,13 +70,21 @@ impl Document {
         }
         self.handle.culprit.store(link, Ordering::Release);
         let had_orphans = self.ledger.pending() > 0;
+        let mut without = HashSet::new();
         if summary.has_changes() && !applied {
-            let ending = match self.judge(link, &summary, data.len()) {
+            let ending = match self.judge(link, (&summary, &data), &authors) {
                 Decision::Refuse { code, reason } => {
                     self.refuse(link, code, reason);
                     None
                 }
                 Decision::Admit => self.ledger.admit(&self.doc, summary.changes()).err(),
+                Decision::RefuseSome(refused) => {
+                    without = with_dependants(&summary, &refused);
+                    let rest = summary.changes().iter().filter(|change| !without.contains(&change.hash)).cloned();
+                    let ending = self.ledger.admit(&self.doc, &rest.collect::<Vec<_>>()).err();
+                    self.note_refused(link, &refused);
+                    ending
+                }
             };
             if let Some(error) = ending {
                 self.shared.counters.guarded.add(1);
@@ -70,7 +93,7 @@ impl Document {
             }
         }
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        match peer.sync.receive(&mut self.doc, &summary, &data) {
+        match peer.sync.receive_without(&mut self.doc, (&summary, &data), &without) {
             Ok(received) => {
                 let is_plain = !had_orphans && self.ledger.pending() == 0 && !summary.has_document_chunk();
                 self.note(link, received, &summary, &data, is_plain);
@@ -82,25 +105,42 @@ impl Document {
     }
 
     /// Whether changes of this peer are let in. What was refused once stays refused on this connection.
-    pub(super) fn judge(&self, link: u64, summary: &SyncSummary, bytes: usize) -> Decision {
+    pub(super) fn judge(&mut self, link: u64, (summary, data): (&SyncSummary, &[u8]), authors: &Known) -> Decision {
         let Some(peer) = self.peers.get(&link) else {
             return Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() };
         };
         if let Some((code, reason)) = peer.refusal {
             return Decision::Refuse { code, reason };
         }
-        let grown = self.stored.bytes().saturating_add(self.tick.bytes()).saturating_add(bytes);
+        let grown = self.stored.bytes().saturating_add(self.tick.bytes()).saturating_add(data.len());
         if grown > self.shared.config.max_document_bytes {
             let reason = "the document is full: its changes were kept aside; tell a coordinator";
             return Decision::Refuse { code: ProtocolCode::ReadOnly, reason };
         }
-        self.shared.surroundings.admission.check(&Upload {
+        if self.fill.is_full(self.tick.bytes().saturating_add(data.len()), self.shared.config.max_event_bytes) {
+            let reason = "the event is full: changes were kept aside; tell a coordinator";
+            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason };
+        }
+        let upload = Upload {
             principal: &peer.link.principal,
+            is_stock: peer.link.is_stock,
             document: self.handle.document,
             access: peer.access,
             doc: &self.doc,
+            highest_op: self.ledger.highest_op(),
             summary,
-        })
+            data,
+            authors,
+            server: self.shared.device,
+        };
+        self.shared.surroundings.admission.check(&upload, &mut self.awaited)
+    }
+
+    /// From now on nothing more is taken from this peer, once the rest of its message is.
+    fn note_refused(&mut self, link: u64, refused: &[RefusedChange]) {
+        let (Some(peer), Some(first)) = (self.peers.get_mut(&link), refused.first()) else { return };
+        peer.refusal = Some((first.code, first.code.remedy()));
+        peer.untold = (refused.iter().map(|change| change.hash).take(MAX_TOLD).collect(), first.author);
     }
 
     fn refuse(&mut self, link: u64, code: ProtocolCode, reason: &'static str) {
@@ -137,16 +177,18 @@ impl Document {
         }
         if let Some(refused) = received.refused {
             let (code, reason) = *peer.refusal.get_or_insert((ProtocolCode::ReadOnly, ProtocolCode::ReadOnly.remedy()));
+            let (changes, author) = std::mem::take(&mut peer.untold);
             let entry = NewQuarantined {
                 event: self.handle.event,
                 document: self.handle.id,
                 device: peer.link.principal.device,
+                author,
                 code: code.as_str().to_owned(),
                 reason: reason.to_owned(),
                 bytes: refused.bytes,
                 received_at: self.shared.now(),
             };
-            self.tick.refused.push((link, entry));
+            self.tick.refused.push(Refused { link, entry, changes });
         }
         if let Some(storage) = &peer.link.storage {
             let heads = RemoteHeads { heads: received.peer_heads, timestamp: wire(self.shared.now()) };

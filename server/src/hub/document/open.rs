@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use automerge::ChangeHash;
+use muster_model::admission::reading::Awaited;
 use muster_model::document;
 use muster_protocol::{DocLedger, DocumentId, PendingLimits, RemoteHeadsBook, RemoteHeadsLimits};
 
@@ -37,15 +38,19 @@ impl Document {
         if Catalog::is_told_by(handle.document.kind) {
             shared.catalog_of(handle.event).learn(handle.document.kind, &doc);
         }
+        let fill = shared.fill_of(handle.event);
+        fill.look(&*shared.store, handle.event).await;
         Ok(Self {
             shared: Arc::clone(shared),
             handle: Arc::clone(handle),
+            fill,
             id: DocumentId::from_bytes(*handle.id.as_bytes()),
             genesis,
             heads: doc.get_heads(),
             whole: None,
             doc,
             ledger,
+            awaited: Awaited::default(),
             stored: stored.as_ref().map(Stored::from).unwrap_or_default(),
             tick: Tick::default(),
             peers: BTreeMap::new(),
@@ -77,7 +82,7 @@ impl HubError {
                 StorageError::DamagedChunk { .. } | StorageError::Damaged { .. } | StorageError::UnknownEvent
             ),
             Self::Failed | Self::Replaced | Self::Stopped => true,
-            Self::UnknownEvent | Self::Document(_) | Self::DocumentFull { .. } => false,
+            Self::UnknownEvent | Self::Document(_) | Self::DocumentFull { .. } | Self::EventFull { .. } => false,
         }
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use automerge::{Automerge, ChangeHash};
 use muster_protocol::{FanOut, Frame, Noted, OutgoingKind, PeerId, RemoteHeads, StorageId, Whole, encode_sync_shared};
 
+use super::flush::Refused;
 use super::{Document, heavy};
 use crate::hub::link::SharedFrame;
-use crate::storage::{NewQuarantined, Quarantined, StorageError};
+use crate::storage::{Quarantined, StorageError};
 
 /// For so many levels a round makes a message; peers at others get theirs with the next round.
 const MAX_LEVELS: usize = 16;
@@ -78,8 +79,8 @@ impl Document {
     }
 
     /// Tells those whose changes were refused; whoever's changes could not even be kept has to come again.
-    pub(super) fn report(&self, refused: Vec<(u64, NewQuarantined)>, outcomes: Vec<Result<Quarantined, StorageError>>) {
-        for ((link, entry), outcome) in refused.into_iter().zip(outcomes) {
+    pub(super) fn report(&self, refused: Vec<Refused>, outcomes: Vec<Result<Quarantined, StorageError>>) {
+        for (Refused { link, entry, changes }, outcome) in refused.into_iter().zip(outcomes) {
             self.shared.counters.refused.add(1);
             let Some(peer) = self.peers.get(&link) else { continue };
             let (code, detail) = match outcome {
@@ -94,7 +95,7 @@ impl Document {
                 }
             };
             tracing::info!(link, document = ?self.handle.id, code, bytes = entry.bytes.len(), "changes were refused");
-            peer.link.send_refusal(&self.shared, self.id, code, detail);
+            peer.link.send_refusal(&self.shared, self.id, (code, detail), changes);
         }
     }
 

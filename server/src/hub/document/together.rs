@@ -61,7 +61,7 @@ impl Document {
         }
     }
 
-    fn may_apply(&self, link: u64, incoming: &Incoming) -> bool {
+    fn may_apply(&mut self, link: u64, incoming: &Incoming) -> bool {
         let summary = &incoming.summary;
         let is_plain = !summary.changes().is_empty() && !summary.has_document_chunk();
         let Some(peer) = self.peers.get(&link).filter(|peer| is_plain && !peer.link.has_ended()) else { return false };
@@ -69,7 +69,7 @@ impl Document {
             return false;
         }
         self.handle.culprit.store(link, Ordering::Release);
-        let decision = self.judge(link, summary, incoming.data.len());
+        let decision = self.judge(link, (summary, &incoming.data), &incoming.authors);
         self.handle.culprit.store(0, Ordering::Release);
         decision == Decision::Admit
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use muster_model::admission::reading::Awaited;
+
 use super::*;
 use crate::hub::admission::{Decision, Upload};
 use crate::hub::{Admission, HubError};
@@ -11,7 +13,7 @@ use crate::testing::{Phone, Setup, TestServer, until, wire_id};
 struct Fragile(DeviceId);
 
 impl Admission for Fragile {
-    fn check(&self, upload: &Upload<'_>) -> Decision {
+    fn check(&self, upload: &Upload<'_>, _: &mut Awaited) -> Decision {
         assert_ne!(upload.principal.device, self.0, "deliberate");
         Decision::Admit
     }

@@ -39,6 +39,9 @@ impl DocumentStore for Gated {
     fn epochs(&self, event: EventId) -> Answer<'_, Vec<(DocRef, u32)>> {
         self.inner.epochs(event)
     }
+    fn event_bytes(&self, event: EventId) -> Answer<'_, u64> {
+        self.inner.event_bytes(event)
+    }
     fn load(&self, document: DocId) -> Answer<'_, Option<StoredDocument>> {
         self.inner.load(document)
     }
@@ -174,6 +177,24 @@ async fn a_document_that_is_full_refuses_more() {
     phone.write(CHECKINS, "big", &"x".repeat(20_000));
     phone.until("the notice", |state| !state.notices.is_empty()).await;
     assert_eq!(facts(&on_disk(dir.path(), CHECKINS).await), 1);
+}
+
+/// Documents that have room of their own take nothing more when the event has none left, after a restart too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_full_refuses_more_in_every_document() {
+    let dir = tempfile::tempdir().unwrap();
+    for (number, document) in [(1, CHECKINS), (2, DocRef::whole(DocKind::Arrivals))] {
+        let hub = HubConfig { max_event_bytes: 20_000, ..quick() };
+        let server = TestServer::start(database(dir.path()).await, Setup { hub, ..Setup::default() }).await;
+        let phone = Phone::staff(&server, number).await;
+        phone.sync(document).await;
+        phone.write(document, "fits", &"x".repeat(7_000));
+        phone.until("the acknowledgement", |state| state.is_acknowledged(document)).await;
+        phone.write(document, "does not", &"y".repeat(14_000));
+        phone.until("the notice", |state| !state.notices.is_empty()).await;
+        assert_eq!(facts(&on_disk(dir.path(), document).await), 1, "{document}");
+        server.hub.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -120,6 +120,7 @@ async fn sync_states_are_kept_per_device_and_bounded(store: &impl DocumentStore)
 
 async fn quarantine_keeps_each_thing_once_and_not_without_end(store: &impl DocumentStore) {
     let entry = |device: u8, bytes: &[u8]| NewQuarantined {
+        author: None,
         event: event(),
         document: DocId::from_bytes([1; 16]),
         device: DeviceId::from_random([device; 8]),

@@ -17,7 +17,9 @@ export class Door {
         if (words.join('').length < 2) return [];
         return this.world.people
             .filter(({ attendee, code }) => {
-                const text = plain(`${attendee.name} ${attendee.organisation} ${code}`).split(/[\s-]+/);
+                const text = plain(`${attendee.name} ${attendee.organisation} ${code}`)
+                    .split(/[\s-]+/)
+                    .concat(plain(code));
                 return words.every((word) => text.some((part) => part.startsWith(word)));
             })
             .slice(0, limit)
@@ -37,12 +39,28 @@ export class Door {
     }
 
     checkIn(wish: r.CheckIn): r.ScanResult {
-        return this.admit(wish.checkpoint, this.world.find(wish.attendee), wish.via, wish.answers ?? {}, wish.despite ?? '');
+        return this.admit(
+            wish.checkpoint,
+            this.world.find(wish.attendee),
+            wish.via,
+            wish.answers ?? {},
+            wish.despite ?? '',
+        );
     }
 
-    private admit(id: string, { id: attendee, attendee: who }: Person, via: r.EntryVia, answers: r.Answers, despite: string): r.ScanResult {
+    private admit(
+        id: string,
+        { id: attendee, attendee: who }: Person,
+        via: r.EntryVia,
+        answers: r.Answers,
+        despite: string,
+    ): r.ScanResult {
         const checkpoint = checkpoints.find((one) => one.id === id);
-        if (!checkpoint) throw this.world.error('checkpoint_unknown', 'there is no such checkpoint; choose another, or connect once to hear of new ones');
+        if (!checkpoint)
+            throw this.world.error(
+                'checkpoint_unknown',
+                'there is no such checkpoint; choose another, or connect once to hear of new ones',
+            );
         const verdict = this.verdict(checkpoint, attendee, who, answers);
         const recorded =
             verdict.type === 'admitted' || despite
@@ -57,9 +75,17 @@ export class Door {
         if (checkpoint.categories.length > 0 && !checkpoint.categories.includes(who.category)) {
             return { type: 'wrong_category', category: who.category, admits: checkpoint.categories };
         }
-        if (checkpoint.validFrom && Date.now() < checkpoint.validFrom) return { type: 'too_early', admitsFrom: checkpoint.validFrom };
+        if (checkpoint.validFrom && Date.now() < checkpoint.validFrom)
+            return { type: 'too_early', admitsFrom: checkpoint.validFrom };
         const entry = this.world.entry(id, checkpoint.id);
-        if (entry) return { type: 'already_in', at: entry.correctedAt, checkpoint: checkpoint.id, device: entry.device, fact: entry.id };
+        if (entry)
+            return {
+                type: 'already_in',
+                at: entry.correctedAt,
+                checkpoint: checkpoint.id,
+                device: entry.device,
+                fact: entry.id,
+            };
         const open = checkpoint.questions.filter((question) => question.required && !answers[question.id]);
         if (open.length > 0) return { type: 'answers_required', questions: checkpoint.questions };
         return { type: 'admitted' };
@@ -75,11 +101,26 @@ export class Door {
         const id = `w${number.toString().padStart(15, '0')}`;
         const { name, organisation = '', category = '' } = wish;
         const attendee: r.Attendee = {
-            name, organisation, category, registration: 'confirmed', order: '', notes: '', attention: false,
-            validFrom: null, validUntil: null, language: '',
+            name,
+            organisation,
+            category,
+            registration: 'confirmed',
+            order: '',
+            notes: '',
+            attention: false,
+            validFrom: null,
+            validUntil: null,
+            language: '',
         };
         this.world.add({ id, code: '', attendee });
-        const body: r.FactBody = { type: 'walk_in', attendee: id, checkpoint: wish.checkpoint, name, organisation, category };
+        const body: r.FactBody = {
+            type: 'walk_in',
+            attendee: id,
+            checkpoint: wish.checkpoint,
+            name,
+            organisation,
+            category,
+        };
         return this.world.record(body, ['checkins', 'attendees'], id);
     }
 
@@ -87,7 +128,11 @@ export class Door {
         const total = none();
         const byCategory = new Map<string, r.Count>();
         for (const { id, attendee } of this.world.people) {
-            const entries = this.world.about(id).filter(({ body }) => (body.type === 'entry' || body.type === 'walk_in') && body.checkpoint === checkpoint);
+            const entries = this.world
+                .about(id)
+                .filter(
+                    ({ body }) => (body.type === 'entry' || body.type === 'walk_in') && body.checkpoint === checkpoint,
+                );
             const standing = entries.filter((fact) => this.world.stands(fact)).length;
             if (standing === 0) continue;
             const own = byCategory.get(attendee.category) ?? none();
@@ -107,17 +152,30 @@ export class Door {
         const found: r.DoubleAdmission[] = [];
         for (const { id, attendee } of this.world.people) {
             const facts = this.world.about(id);
-            const admissions = facts.filter((fact) => fact.body.type === 'entry' && fact.body.checkpoint === checkpoint && this.world.stands(fact));
+            const admissions = facts.filter(
+                (fact) => fact.body.type === 'entry' && fact.body.checkpoint === checkpoint && this.world.stands(fact),
+            );
             if (admissions.length < 2) continue;
             const settled = facts.find(({ body }) => body.type === 'resolution');
             const body = settled?.body.type === 'resolution' ? settled.body : null;
-            found.push({ attendee: id, card: attendee, checkpoint, admissions, settledBy: settled?.id ?? null, found: body?.found ?? null, note: body?.note ?? '' });
+            found.push({
+                attendee: id,
+                card: attendee,
+                checkpoint,
+                admissions,
+                settledBy: settled?.id ?? null,
+                found: body?.found ?? null,
+                note: body?.note ?? '',
+            });
         }
         return found.sort((one, other) => Number(one.settledBy !== null) - Number(other.settledBy !== null));
     }
 
     settle(wish: r.Settle): r.Recorded {
         const { attendee, checkpoint, found, admissions = [], note = '' } = wish;
-        return this.world.record({ type: 'resolution', attendee, checkpoint, facts: admissions, found, note }, ['double_admissions', 'checkins']);
+        return this.world.record({ type: 'resolution', attendee, checkpoint, facts: admissions, found, note }, [
+            'double_admissions',
+            'checkins',
+        ]);
     }
 }

@@ -10,18 +10,64 @@ export function dice(seed: number): () => number {
 }
 
 const given = [
-    'Jānis', 'Anna', 'Mārtiņš', 'Līga', 'Edgars', 'Ilze', 'Kristaps', 'Žanete', 'Gunārs', 'Ērika', 'Rūta', 'Tomas',
-    'Agnieszka', 'Søren', 'Marie-Claire', 'Óscar', 'Niamh', 'Kamil', 'Jürgen', 'Aino',
+    'Jānis',
+    'Anna',
+    'Mārtiņš',
+    'Līga',
+    'Edgars',
+    'Ilze',
+    'Kristaps',
+    'Žanete',
+    'Gunārs',
+    'Ērika',
+    'Rūta',
+    'Tomas',
+    'Agnieszka',
+    'Søren',
+    'Marie-Claire',
+    'Óscar',
+    'Niamh',
+    'Kamil',
+    'Jürgen',
+    'Aino',
 ];
 const family = [
-    'Bērziņš', 'Kalniņa', 'Ozols', 'Šķēle', 'Liepiņa', 'Grāvītis', 'Vītoliņš', 'Kļaviņa', 'Čakste', 'Zālīte', 'Petrauskas',
-    'Wiśniewska-Kowalczyk', 'Nørgaard', 'de la Fuente', 'Müller-Lüdenscheidt', 'Virtanen', 'Andrews', "O'Sullivan",
+    'Bērziņš',
+    'Kalniņa',
+    'Ozols',
+    'Šķēle',
+    'Liepiņa',
+    'Grāvītis',
+    'Vītoliņš',
+    'Kļaviņa',
+    'Čakste',
+    'Zālīte',
+    'Petrauskas',
+    'Wiśniewska-Kowalczyk',
+    'Nørgaard',
+    'de la Fuente',
+    'Müller-Lüdenscheidt',
+    'Virtanen',
+    'Andrews',
+    "O'Sullivan",
 ];
 const organisations = [
-    'Rīgas Austrumu klīniskā universitātes slimnīca', 'Tartu Ülikool', 'Bristol School of Nursing', 'Cēsu veselības centrs',
-    'Kauno klinikos', 'Universität Heidelberg', '', 'Regionalne Laboratorium Diagnostyczne w Lublinie',
+    'Rīgas Austrumu klīniskā universitātes slimnīca',
+    'Tartu Ülikool',
+    'Bristol School of Nursing',
+    'Cēsu veselības centrs',
+    'Kauno klinikos',
+    'Universität Heidelberg',
+    '',
+    'Regionalne Laboratorium Diagnostyczne w Lublinie',
 ];
 const categories = ['Delegate', 'Delegate', 'Delegate', 'Delegate', 'Speaker', 'Press', 'Exhibitor', 'Student'];
+
+const unusual: { code: string; has: (attendee: Attendee) => boolean }[] = [
+    { code: 'UNPAID', has: ({ registration }) => registration === 'unpaid' },
+    { code: 'BLOCKED', has: ({ registration }) => registration === 'blocked' },
+    { code: 'PRESS', has: ({ category, registration }) => category === 'Press' && registration === 'confirmed' },
+];
 
 export interface Person {
     id: string;
@@ -56,6 +102,12 @@ export function people(count: number): Person[] {
     const random = dice(7);
     const all = Array.from({ length: count }, (_, index) => person(index, random));
     const first = all[0];
-    if (first) first.attendee = { ...first.attendee, name: 'Jānis Bērziņš', category: 'Delegate', registration: 'confirmed' };
+    if (first)
+        first.attendee = { ...first.attendee, name: 'Jānis Bērziņš', category: 'Delegate', registration: 'confirmed' };
+    // Some that can be asked for by name of what is unusual about them.
+    for (const { code, has } of unusual) {
+        const one = all.find(({ attendee }) => has(attendee));
+        if (one) one.code = code;
+    }
     return all;
 }

@@ -44,12 +44,41 @@ export const checkpoints: Checkpoint[] = [
         session: 's000000000000003',
         capacity: 40,
         questions: [
-            { id: 'q1', text: 'Did they bring a laptop?', answer: 'yes_no', choices: [], required: true, categories: [] },
-            { id: 'q2', text: 'Language of the handout', answer: 'choice', choices: ['Latviešu', 'English'], required: true, categories: [] },
-            { id: 'q3', text: 'Anything the tutor should know?', answer: 'text', choices: [], required: false, categories: [] },
+            {
+                id: 'q1',
+                text: 'Did they bring a laptop?',
+                answer: 'yes_no',
+                choices: [],
+                required: true,
+                categories: [],
+            },
+            {
+                id: 'q2',
+                text: 'Language of the handout',
+                answer: 'choice',
+                choices: ['Latviešu', 'English'],
+                required: true,
+                categories: [],
+            },
+            {
+                id: 'q3',
+                text: 'Anything the tutor should know?',
+                answer: 'text',
+                choices: [],
+                required: false,
+                categories: [],
+            },
         ],
     },
-    { ...plain, id: 'c000000000000003', name: 'Gala dinner', kind: 'meal', rule: 'once', categories: ['Speaker', 'Delegate'], validFrom: at('18:30') },
+    {
+        ...plain,
+        id: 'c000000000000003',
+        name: 'Gala dinner',
+        kind: 'meal',
+        rule: 'once',
+        categories: ['Speaker', 'Delegate'],
+        validFrom: at('18:30'),
+    },
 ];
 
 export const rooms: Room[] = [
@@ -61,7 +90,13 @@ export const rooms: Room[] = [
 
 const talks: [string, string, number, number, string[]][] = [
     ['Opening: two days, one health', '10:00', 30, 0, ['Ilze Kalnbērza']],
-    ['The ward at three in the morning: what night nurses want from a patient record, and what they get', '09:50', 45, 1, ['Mārtiņš Grāvītis', 'Una Kurpniece']],
+    [
+        'The ward at three in the morning: what night nurses want from a patient record, and what they get',
+        '09:50',
+        45,
+        1,
+        ['Mārtiņš Grāvītis', 'Una Kurpniece'],
+    ],
     ['Workshop: Reading a ward at night', '10:15', 90, 2, ['Dace Ozolniece']],
     ['Codes that survive a move', '09:15', 60, 3, ['Jānis Vītoliņš']],
     ['Coffee', '11:00', 30, 0, []],
@@ -104,13 +139,48 @@ export const template: { id: string; label: string; kind: ItemKind; beforeMin: n
 
 export const logistics: Logistics = {
     travel: [
-        { id: 'l1', mode: 'bus', number: '7312', origin: 'Liepāja', destination: 'Rīga', departsAt: at('06:10') - 86_400_000, arrivesAt: at('09:40') - 86_400_000, booking: 'K3QX7P', notes: '' },
-        { id: 'l2', mode: 'bus', number: '7313', origin: 'Rīga', destination: 'Liepāja', departsAt: at('19:15') + 86_400_000, arrivesAt: null, booking: 'K3QX7P', notes: 'Platform 4' },
+        {
+            id: 'l1',
+            mode: 'bus',
+            number: '7312',
+            origin: 'Liepāja',
+            destination: 'Rīga',
+            departsAt: at('06:10') - 86_400_000,
+            arrivesAt: at('09:40') - 86_400_000,
+            booking: 'K3QX7P',
+            notes: '',
+        },
+        {
+            id: 'l2',
+            mode: 'bus',
+            number: '7313',
+            origin: 'Rīga',
+            destination: 'Liepāja',
+            departsAt: at('19:15') + 86_400_000,
+            arrivesAt: null,
+            booking: 'K3QX7P',
+            notes: 'Platform 4',
+        },
     ],
     hotels: [
-        { id: 'l3', hotel: 'Hotel Kaija', address: 'Elizabetes iela 101, Rīga', phone: '+44 7700 900199', startsAt: at('00:00') - 86_400_000, endsAt: at('00:00') + 86_400_000, confirmation: '7V5ZA4GA', notes: 'Breakfast is included' },
+        {
+            id: 'l3',
+            hotel: 'Hotel Kaija',
+            address: 'Elizabetes iela 101, Rīga',
+            phone: '+44 7700 900199',
+            startsAt: at('00:00') - 86_400_000,
+            endsAt: at('00:00') + 86_400_000,
+            confirmation: '7V5ZA4GA',
+            notes: 'Breakfast is included',
+        },
     ],
-    honorarium: { amountCents: 35000, currency: 'EUR', state: 'invoiced', paidAt: null, notes: 'Tax form still missing' },
+    honorarium: {
+        amountCents: 35000,
+        currency: 'EUR',
+        state: 'invoiced',
+        paidAt: null,
+        notes: 'Tax form still missing',
+    },
     aids: [
         { id: 'l4', name: 'Flip chart and pens for each table', count: 6, confirmed: true, notes: '' },
         { id: 'l5', name: 'Table microphone', count: 1, confirmed: false, notes: '' },

@@ -7,7 +7,13 @@ export class Rooms {
     constructor(private readonly world: World) {
         const look = (session: number, item: string, state: r.ItemState, note = '', ago = 20) => {
             const id = sessions[session]?.id ?? '';
-            world.seen('d0000000000000c3', 'Rūta, floor 2', NOW - ago * 60_000, { type: 'observation', session: id, item, state, note });
+            world.seen('d0000000000000c3', 'Rūta, floor 2', NOW - ago * 60_000, {
+                type: 'observation',
+                session: id,
+                item,
+                state,
+                note,
+            });
         };
         look(0, 'i1', 'ok');
         look(0, 'i3', 'ok');
@@ -15,23 +21,53 @@ export class Rooms {
         look(1, 'i2', 'problem', 'Microphone 2 crackles');
         look(1, 'i3', 'ok');
         for (const { id } of template) look(3, id, 'ok', '', 50);
-        world.seen('d0000000000000c3', 'Rūta, floor 2', NOW - 22 * 60_000, { type: 'arrival', presenter: 'p-Ilze Kalnbērza', own: false });
+        world.seen('d0000000000000c3', 'Rūta, floor 2', NOW - 22 * 60_000, {
+            type: 'arrival',
+            presenter: 'p-Ilze Kalnbērza',
+            own: false,
+        });
     }
 
     board(filter: r.SessionFilter): r.BoardRow[] {
-        const rank: Record<r.ReadinessState, number> = { overdue: 0, problem: 1, not_started: 2, under_way: 2, ready: 3 };
+        const rank: Record<r.ReadinessState, number> = {
+            overdue: 0,
+            problem: 1,
+            not_started: 2,
+            under_way: 2,
+            ready: 3,
+        };
         return sessions
-            .filter(({ room, startsAt }) => (!filter.room || room === filter.room) && (!filter.startsFrom || startsAt >= filter.startsFrom) && (!filter.startsBefore || startsAt < filter.startsBefore))
+            .filter(
+                ({ room, startsAt }) =>
+                    (!filter.room || room === filter.room) &&
+                    (!filter.startsFrom || startsAt >= filter.startsFrom) &&
+                    (!filter.startsBefore || startsAt < filter.startsBefore),
+            )
             .map((session) => this.checklist(session.id))
-            .sort((one, other) => rank[one.state] - rank[other.state] || (one.deadline ?? Infinity) - (other.deadline ?? Infinity));
+            .sort(
+                (one, other) =>
+                    rank[one.state] - rank[other.state] || (one.deadline ?? Infinity) - (other.deadline ?? Infinity),
+            );
     }
 
     checklist(id: string): r.BoardRow {
         const session = sessions.find((one) => one.id === id);
-        if (!session) throw this.world.error('session_unknown', 'this phone knows no such session; look at the programme again');
+        if (!session)
+            throw this.world.error('session_unknown', 'this phone knows no such session; look at the programme again');
         const items = template.map(({ id: item, label, kind, beforeMin }): r.ChecklistItem => {
-            const seen = this.world.facts.filter((fact) => fact.body.type === 'observation' && fact.body.session === id && fact.body.item === item && this.world.stands(fact)).at(-1);
-            const last = seen?.body.type === 'observation' ? { fact: seen.id, state: seen.body.state, note: seen.body.note } : null;
+            const seen = this.world.facts
+                .filter(
+                    (fact) =>
+                        fact.body.type === 'observation' &&
+                        fact.body.session === id &&
+                        fact.body.item === item &&
+                        this.world.stands(fact),
+                )
+                .at(-1);
+            const last =
+                seen?.body.type === 'observation'
+                    ? { fact: seen.id, state: seen.body.state, note: seen.body.note }
+                    : null;
             const dueAt = session.startsAt - beforeMin * 60_000;
             return { id: item, label, kind, dueAt, last, overdue: !last && dueAt < Date.now() };
         });
@@ -50,7 +86,8 @@ export class Rooms {
     }
 
     observe(session: string, item: string, state: r.ItemState, note: string): r.Recorded {
-        if (state === 'problem' && !note.trim()) throw this.world.error('text_missing', 'say what happened or give a name');
+        if (state === 'problem' && !note.trim())
+            throw this.world.error('text_missing', 'say what happened or give a name');
         return this.world.record({ type: 'observation', session, item, state, note }, ['readiness']);
     }
 
@@ -65,17 +102,32 @@ export class Rooms {
         for (const fact of this.world.facts) {
             if (fact.body.type !== 'incident' || !this.world.stands(fact)) continue;
             const { room, session, severity, text } = fact.body;
-            all.unshift({ fact, room, roomName: rooms.find((one) => one.id === room)?.name ?? '', session, severity, text });
+            all.unshift({
+                fact,
+                room,
+                roomName: rooms.find((one) => one.id === room)?.name ?? '',
+                session,
+                severity,
+                text,
+            });
         }
         return all;
     }
 
     arrivals(): r.Arrival[] {
-        const names = [...new Set(sessions.flatMap((session) => session.presenterNames))].sort((a, b) => a.localeCompare(b, 'lv'));
+        const names = [...new Set(sessions.flatMap((session) => session.presenterNames))].sort((a, b) =>
+            a.localeCompare(b, 'lv'),
+        );
         return names.map((name) => {
             const presenter = `p-${name}`;
-            const arrival = this.world.facts.find((fact) => fact.body.type === 'arrival' && fact.body.presenter === presenter && this.world.stands(fact));
-            return { presenter, profile: { name, organisation: '', biography: '', avatar: '', url: '' }, arrival: arrival ?? null };
+            const arrival = this.world.facts.find(
+                (fact) => fact.body.type === 'arrival' && fact.body.presenter === presenter && this.world.stands(fact),
+            );
+            return {
+                presenter,
+                profile: { name, organisation: '', biography: '', avatar: '', url: '' },
+                arrival: arrival ?? null,
+            };
         });
     }
 }

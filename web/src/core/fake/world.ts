@@ -25,18 +25,37 @@ export class World {
         const entrance = this.checkpoint(0);
         this.people.slice(1).forEach(({ id, attendee }, index) => {
             if (attendee.registration !== 'confirmed' || index % 5 > 1) return;
-            const body: FactBody = { type: 'entry', attendee: id, checkpoint: entrance, via: 'scan', answers: {}, despite: '' };
+            const body: FactBody = {
+                type: 'entry',
+                attendee: id,
+                checkpoint: entrance,
+                via: 'scan',
+                answers: {},
+                despite: '',
+            };
             this.seen(OTHER, 'Edgars, gate B', NOW - (120 - (index % 110)) * 60_000, body);
         });
-        this.people.slice(4, 40).filter(({ id }) => this.inside(id).length > 0).slice(0, 2).forEach(({ id }) => {
-            const body: FactBody = { type: 'entry', attendee: id, checkpoint: entrance, via: 'scan', answers: {}, despite: '' };
-            this.seen(DEVICE, this.label, NOW - 12 * 60_000, body);
-        });
+        this.people
+            .slice(4, 40)
+            .filter(({ id }) => this.inside(id).length > 0)
+            .slice(0, 2)
+            .forEach(({ id }) => {
+                const body: FactBody = {
+                    type: 'entry',
+                    attendee: id,
+                    checkpoint: entrance,
+                    via: 'scan',
+                    answers: {},
+                    despite: '',
+                };
+                this.seen(DEVICE, this.label, NOW - 12 * 60_000, body);
+            });
     }
 
     find(id: string): Person {
         const found = this.byId.get(id);
-        if (!found) throw this.error('attendee_unknown', 'this phone knows no such attendee; search again, or connect once');
+        if (!found)
+            throw this.error('attendee_unknown', 'this phone knows no such attendee; search again, or connect once');
         return found;
     }
 
@@ -72,7 +91,9 @@ export class World {
     /** The last standing entry at a checkpoint, unless they have left since. */
     entry(attendee: string, checkpoint: string): Fact | null {
         const moves = this.about(attendee).filter(
-            ({ body }) => (body.type === 'entry' || body.type === 'walk_in' || body.type === 'exit') && body.checkpoint === checkpoint,
+            ({ body }) =>
+                (body.type === 'entry' || body.type === 'walk_in' || body.type === 'exit') &&
+                body.checkpoint === checkpoint,
         );
         const last = moves.filter((fact) => this.stands(fact)).at(-1);
         return last && last.body.type !== 'exit' ? last : null;
@@ -89,7 +110,9 @@ export class World {
             stands: this.stands(fact),
             durability: fact.device !== DEVICE ? null : fact.at < NOW - 60_000 ? 'on_server' : 'on_this_phone',
         }));
-        const group = attendee.order ? this.people.filter((one) => one.attendee.order === attendee.order && one.id !== id) : [];
+        const group = attendee.order
+            ? this.people.filter((one) => one.attendee.order === attendee.order && one.id !== id)
+            : [];
         const walkIn = facts.find(({ fact }) => fact.body.type === 'walk_in')?.fact.id ?? null;
         return { id, attendee, walkIn, facts, group: group.map((one) => one.id) };
     }

@@ -1,0 +1,183 @@
+//! The rules: every change is judged by its author, whoever brings it.
+//!
+//! The author is the device whose id begins the change's actor. The sender's own changes are judged by the role it is
+//! connected in; others by the role that the database gives their author, within what [`muster_model::admission`] lets
+//! somebody carry. Stock clients draw their actors at random: an actor that belongs to no device speaks for nobody but the
+//! stock client that brings it.
+//!
+//! Each change is decoded once; nothing walks the document.
+
+use std::collections::HashSet;
+
+use automerge::{ActorId, Automerge, Change, ChangeHash, ReadDoc};
+use muster_model::admission::reading::{Awaited, Reader};
+use muster_model::admission::{Author, Refusal, Writer, judge, max_operations};
+use muster_model::document::is_genesis_actor;
+use muster_model::id::DeviceId;
+use muster_protocol::ProtocolCode;
+use muster_protocol::guard::ChangeSummary;
+
+use super::{Admission, Decision, RefusedChange, Upload};
+use crate::hub::authors::Standing;
+
+/// What the access table and the rules for facts and records say of each change.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RuleAdmission;
+
+impl Admission for RuleAdmission {
+    fn check(&self, upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
+        if !upload.access.may_write() {
+            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() };
+        }
+        if upload.summary.has_document_chunk() {
+            return whole(upload, awaited);
+        }
+        let mut message = Message::new(upload, awaited);
+        for summary in upload.summary.changes() {
+            if !holds(upload.doc, &summary.hash) {
+                message.judge_chunk(summary);
+            }
+        }
+        let (refused, put) = message.finish();
+        awaited.note(put);
+        if refused.is_empty() { Decision::Admit } else { Decision::RefuseSome(refused) }
+    }
+}
+
+/// A message with a whole document is let in or refused as a whole: it cannot be taken apart.
+fn whole(upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
+    let refuse = |code: ProtocolCode| Decision::Refuse { code, reason: code.remedy() };
+    let before = upload.doc.get_heads();
+    let mut both = upload.doc.clone();
+    let documents = upload.summary.chunks.documents.iter().map(|document| &document.range);
+    let changes = upload.summary.changes().iter().map(|change| &change.range);
+    let chunks = documents.chain(changes).filter_map(|range| upload.data.get(range.clone()));
+    let bytes: Vec<u8> = chunks.flatten().copied().collect();
+    if both.load_incremental(&bytes).is_err() {
+        return refuse(ProtocolCode::SyncApply);
+    }
+    let mut message = Message::new(upload, awaited);
+    for change in both.get_changes(&before) {
+        if let Err(code) = message.judge(&change) {
+            return refuse(code);
+        }
+    }
+    let (_, put) = message.finish();
+    awaited.note(put);
+    Decision::Admit
+}
+
+fn holds(doc: &Automerge, hash: &ChangeHash) -> bool {
+    match doc.get_missing_deps(std::slice::from_ref(hash)).as_slice() {
+        [] => true,
+        [missing] if missing == hash => false,
+        // Something else waits in the queue: only the change itself can tell.
+        _ => doc.get_change_meta_by_hash(hash).is_some(),
+    }
+}
+
+/// One message while it is judged.
+struct Message<'a> {
+    upload: &'a Upload<'a>,
+    reader: Reader<'a>,
+    refused: Vec<RefusedChange>,
+    /// Changes of the message that are let in and wait for nothing.
+    ready: HashSet<ChangeHash>,
+    highest_op: u64,
+}
+
+impl<'a> Message<'a> {
+    fn new(upload: &'a Upload<'a>, awaited: &'a Awaited) -> Self {
+        let reader = Reader::new(upload.doc, upload.document, awaited);
+        let highest_op = upload.highest_op;
+        Self { upload, reader, refused: Vec::new(), ready: HashSet::new(), highest_op }
+    }
+
+    fn finish(self) -> (Vec<RefusedChange>, Vec<(String, ChangeHash)>) {
+        (self.refused, self.reader.into_put())
+    }
+
+    fn judge_chunk(&mut self, summary: &ChangeSummary) {
+        let knows = |dep: &ChangeHash| self.ready.contains(dep) || holds(self.upload.doc, dep);
+        let is_ready = summary.deps.iter().all(knows);
+        let bytes = self.upload.data.get(summary.range.clone()).unwrap_or_default();
+        let judged = if is_ready && summary.start_op > self.highest_op.saturating_add(1) {
+            // Automerge counts on from what a change depends on; one that jumps ahead would win over all that others
+            // write. What waits for others is looked at when they come, by the ledger.
+            Err(ProtocolCode::GuardSequence)
+        } else {
+            Change::from_bytes(bytes.to_vec())
+                .map_err(|_| ProtocolCode::SyncDecode)
+                .and_then(|change| self.judge(&change))
+        };
+        match judged {
+            Err(code) => {
+                let author = DeviceId::of_actor(&ActorId::from(summary.actor.as_slice()));
+                self.refused.push(RefusedChange { hash: summary.hash, author, code });
+            }
+            Ok(()) if is_ready => {
+                let last = summary.start_op.saturating_add(summary.ops).saturating_sub(1);
+                self.highest_op = self.highest_op.max(last);
+                self.ready.insert(summary.hash);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    fn judge(&mut self, change: &Change) -> Result<(), ProtocolCode> {
+        let document = self.upload.document;
+        let writer = self.writer(change.actor_id())?;
+        if change.len() > max_operations(&document, &writer) {
+            return Err(ProtocolCode::SizeLimit);
+        }
+        self.reader.read(change, |operation| judge(&document, &writer, operation).map_err(code_of))
+    }
+
+    /// Whose change it is, by its actor.
+    fn writer(&self, actor: &ActorId) -> Result<Writer, ProtocolCode> {
+        if is_genesis_actor(actor) {
+            // Ours is there already, so this begins the document in another layout.
+            return Err(ProtocolCode::SchemaUnknown);
+        }
+        let Upload { principal, authors, server, is_stock, doc, .. } = self.upload;
+        let own = Writer { author: Author::Device(principal.device, principal.role), carrier: None };
+        let carrier = Some(principal.role);
+        let Some(device) = DeviceId::of_actor(actor).filter(|device| *device != principal.device) else {
+            return if DeviceId::of_actor(actor).is_some() || *is_stock {
+                Ok(own)
+            } else {
+                Err(ProtocolCode::AuthorUnknown)
+            };
+        };
+        if device == *server {
+            // What we write now is stored before anybody hears of it: nobody else can have more of it than we.
+            let is_ours_now = actor == doc.get_actor();
+            let by_us = Writer { author: Author::Server, carrier };
+            return if is_ours_now { Err(ProtocolCode::AuthorMismatch) } else { Ok(by_us) };
+        }
+        match authors.get(&device).copied().unwrap_or(Standing::Unknown) {
+            Standing::Enrolled(role) => Ok(Writer { author: Author::Device(device, role), carrier }),
+            Standing::Revoked => Err(ProtocolCode::AuthorRevoked),
+            Standing::Unknown if *is_stock => Ok(own),
+            Standing::Unknown => Err(ProtocolCode::AuthorUnknown),
+        }
+    }
+}
+
+/// The stable code of a refusal.
+pub(crate) const fn code_of(refusal: Refusal) -> ProtocolCode {
+    match refusal {
+        Refusal::MayNotWrite => ProtocolCode::ReadOnly,
+        Refusal::FactImmutable => ProtocolCode::FactImmutable,
+        Refusal::FactForeign => ProtocolCode::FactForeign,
+        Refusal::FactMalformed => ProtocolCode::FactMalformed,
+        Refusal::FactMisplaced => ProtocolCode::FactMisplaced,
+        Refusal::SchemaUnknown => ProtocolCode::SchemaUnknown,
+        Refusal::FieldForbidden => ProtocolCode::FieldForbidden,
+        Refusal::IdTaken => ProtocolCode::IdTaken,
+        Refusal::IdMalformed => ProtocolCode::IdMalformed,
+        Refusal::StructureForbidden => ProtocolCode::StructureForbidden,
+        Refusal::SizeLimit => ProtocolCode::SizeLimit,
+        Refusal::AuthorUnproven => ProtocolCode::AuthorUnproven,
+    }
+}

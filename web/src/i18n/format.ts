@@ -1,0 +1,100 @@
+/** Times and numbers as people of a language write them, in the event's zone. */
+export class Formats {
+    private readonly made = new Map<string, Intl.DateTimeFormat>();
+    private readonly numbers: Intl.NumberFormat;
+    private readonly relative: Intl.RelativeTimeFormat;
+
+    constructor(
+        private readonly language: string,
+        private readonly zone: string,
+    ) {
+        this.numbers = new Intl.NumberFormat(language);
+        this.relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
+    }
+
+    number(value: number): string {
+        return this.numbers.format(value);
+    }
+
+    /** 09:40. */
+    time(at: number): string {
+        return this.date(at, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    }
+
+    /** Thursday, 20 May. */
+    day(at: number): string {
+        return this.date(at, { weekday: 'long', day: 'numeric', month: 'long' });
+    }
+
+    /** Thu, 20 May, 09:40. */
+    moment(at: number): string {
+        return this.date(at, {
+            weekday: 'short',
+            day: 'numeric',
+            month: 'short',
+            hour: '2-digit',
+            minute: '2-digit',
+            hourCycle: 'h23',
+        });
+    }
+
+    /** A time of today, a moment of any other day. */
+    near(at: number, now: number): string {
+        return this.dayKey(at) === this.dayKey(now) ? this.time(at) : this.moment(at);
+    }
+
+    /** 2027-05-20 in the event's zone: the same for moments of one day. */
+    dayKey(at: number): string {
+        const parts = this.format({ year: 'numeric', month: '2-digit', day: '2-digit' }, 'en-CA');
+        return parts.format(at);
+    }
+
+    /** "in 12 min.", "5 min. ago". */
+    ago(at: number, now: number): string {
+        const minutes = Math.round((at - now) / 60_000);
+        if (Math.abs(minutes) < 60) return this.relative.format(minutes, 'minute');
+        const hours = Math.round(minutes / 60);
+        if (Math.abs(hours) < 48) return this.relative.format(hours, 'hour');
+        return this.relative.format(Math.round(hours / 24), 'day');
+    }
+
+    /** An amount in hundredths. */
+    money(cents: number, currency: string): string {
+        return new Intl.NumberFormat(this.language, { style: 'currency', currency: currency || 'EUR' }).format(
+            cents / 100,
+        );
+    }
+
+    bytes(size: number): string {
+        const megabytes = size / 1_000_000;
+        const digits = megabytes < 10 ? 1 : 0;
+        return new Intl.NumberFormat(this.language, {
+            maximumFractionDigits: digits,
+            style: 'unit',
+            unit: 'megabyte',
+        }).format(megabytes);
+    }
+
+    private date(at: number, options: Intl.DateTimeFormatOptions): string {
+        return this.format(options).format(at);
+    }
+
+    private format(options: Intl.DateTimeFormatOptions, language = this.language): Intl.DateTimeFormat {
+        const key = language + JSON.stringify(options);
+        let format = this.made.get(key);
+        if (!format) {
+            format = zoned(language, options, this.zone);
+            this.made.set(key, format);
+        }
+        return format;
+    }
+}
+
+/** A zone that this browser does not know must not take the screen away: its own zone is shown then. */
+function zoned(language: string, options: Intl.DateTimeFormatOptions, timeZone: string): Intl.DateTimeFormat {
+    try {
+        return new Intl.DateTimeFormat(language, timeZone ? { ...options, timeZone } : options);
+    } catch {
+        return new Intl.DateTimeFormat(language, options);
+    }
+}

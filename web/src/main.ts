@@ -1,0 +1,18 @@
+import { mount } from 'svelte';
+import App from './App.svelte';
+import { app } from './app/app.svelte';
+import { preferences, showTheme } from './app/preferences.svelte';
+import { update } from './app/update.svelte';
+import './design/tokens.css';
+import './design/base.css';
+import { chooseLanguage, words } from './i18n/words.svelte';
+
+const target = document.getElementById('app');
+if (!target) throw new Error('index.html has no #app');
+
+showTheme(preferences.theme);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => showTheme(preferences.theme));
+void app.open();
+await words.use(preferences.language || chooseLanguage(navigator.languages));
+mount(App, { target });
+update.watch();

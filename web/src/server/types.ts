@@ -1,0 +1,96 @@
+/** What the server's HTTP API takes and answers (docs/API.md), in its own spelling. */
+
+export interface CodeRequest {
+    role: 'coordinator' | 'finance' | 'staff' | 'presenter';
+    name?: string;
+    presenter?: string;
+    checkpoints?: string[];
+    devices?: number;
+    approve?: boolean;
+    expires_min?: number;
+}
+
+export interface CodeView {
+    code: string;
+    link: string;
+    role: string;
+    name: string;
+    checkpoints: string[];
+    devices: number;
+    approve: boolean;
+    expires_at_ms: number;
+}
+
+export interface DeviceView {
+    device_id: string;
+    name: string;
+    /** `coordinator`, `finance`, `staff` or `presenter:<id>`. */
+    role: string;
+    checkpoints: string[];
+    pending: boolean;
+    enrolled_at_ms: number;
+    last_seen_at_ms: number | null;
+    revoked_at_ms: number | null;
+}
+
+export interface AlertView {
+    device_id: string;
+    name: string;
+    code: string;
+    raised_at_ms: number;
+}
+
+export interface Tally {
+    created: number;
+    changed: number;
+    unchanged: number;
+    cancelled: number;
+    kept_edits: number;
+}
+
+export interface ImportView {
+    format: string;
+    source: string;
+    changed: boolean;
+    collections: Record<string, Tally>;
+    skipped: number;
+    check_ins: number;
+    notes: { code: string; place: string; detail: string }[];
+    notes_omitted: number;
+}
+
+export interface QuarantinedView {
+    id: number;
+    document: string;
+    device_id: string;
+    author: string | null;
+    code: string;
+    reason: string;
+    received_at_ms: number;
+    bytes: number;
+    decided_at_ms: number | null;
+    decision: string | null;
+    note: string | null;
+}
+
+export interface SettledView {
+    written: number;
+    there: number;
+    left_out: number;
+}
+
+export type ExportFormat = 'schedule-xml' | 'schedule-json' | 'icalendar' | 'attendees-csv' | 'checkins-csv';
+
+/** What only works with a server in reach. Everything fails with `MusterError`, as the core does. */
+export interface Server {
+    devices(): Promise<DeviceView[]>;
+    alerts(): Promise<AlertView[]>;
+    addDevice(wish: CodeRequest): Promise<CodeView>;
+    approve(device: string): Promise<void>;
+    revoke(device: string): Promise<void>;
+    /** `sent` is told how much of the file has gone, from 0 to 1. */
+    importFile(file: Blob, source: string, sent: (part: number) => void): Promise<ImportView>;
+    exportFile(format: ExportFormat): Promise<Blob>;
+    quarantine(): Promise<QuarantinedView[]>;
+    settle(entry: number, decision: 'accept' | 'discard', note: string): Promise<SettledView>;
+}
