@@ -7,10 +7,14 @@ use crate::attendees;
 use crate::error::Error;
 use crate::npm;
 use crate::setup;
+use crate::web;
 use crate::workspace::{Profile, Workspace, become_program, succeeds};
 
 /// How long the list of attendees is: the largest event that is measured.
 const ATTENDEES: u32 = 100_000;
+
+/// How long it is for a browser.
+const WEB_ATTENDEES: u32 = 50_000;
 
 /// What to measure, beside whom.
 #[derive(Debug, clap::Args)]
@@ -32,6 +36,9 @@ pub(crate) struct Args {
 /// # Errors
 /// When setup or the build fails. A peer that cannot be had is named, and the other rows still run.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
+    if args.benches == ["web"] {
+        return in_browser(args);
+    }
     setup::run()?;
     let workspace = Workspace::find()?;
     // Apart, since cargo unites the features of what it builds together, and the load brings tokio's clock for tests along.
@@ -57,6 +64,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
         }
     }
     become_program(&mut command)
+}
+
+/// The core in a browser, with the largest event that it is meant for.
+fn in_browser(args: &Args) -> Result<ExitCode, Error> {
+    setup::run_for_web()?;
+    let workspace = Workspace::find()?;
+    let [muster] = workspace.build(Profile::Release, [("muster-server", "muster")])?;
+    web::core(&workspace)?;
+    web::harness(&workspace)?;
+    let list = workspace.path("target/bench-web-attendees.csv");
+    attendees::write_file(WEB_ATTENDEES, &list)?;
+    let mut command = Command::new("node");
+    command.arg("tests/core/bench.mjs").arg(list).args(args.json.then_some("--json"));
+    become_program(command.current_dir(web::web(&workspace)).env("MUSTER_SERVER", muster))
 }
 
 /// All peers when everything is measured, else those that are asked for.

@@ -15,7 +15,7 @@ const HEAD: &str = "// Made from web/wasm by `cargo xtask web`; not to be edited
 /// The one function of the module itself that the app calls.
 const INIT: &str = "
 /** Loads the module; everything else may be used afterwards. */
-export default function init(options: { module_or_path: string | URL }): Promise<unknown>;
+export default function init(options: { module_or_path: string | URL }): Promise<{ memory: WebAssembly.Memory }>;
 ";
 
 fn main() -> ExitCode {

@@ -33,8 +33,8 @@ export const FLAGS = [
 ];
 
 export function browserPath() {
-    const path = process.env.MUSTER_CHROMIUM ?? BROWSERS.find(existsSync);
-    if (!path) throw new Error('no Chromium: run `apt-get install chromium`, or set MUSTER_CHROMIUM');
+    const path = process.env.CHROMIUM ?? BROWSERS.find(existsSync);
+    if (!path) throw new Error('no Chromium: run `apt-get install chromium`, or set CHROMIUM');
     return path;
 }
 

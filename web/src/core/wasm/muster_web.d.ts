@@ -1769,4 +1769,4 @@ export function panicOnPurpose(): void;
 export function started(): void;
 
 /** Loads the module; everything else may be used afterwards. */
-export default function init(options: { module_or_path: string | URL }): Promise<unknown>;
+export default function init(options: { module_or_path: string | URL }): Promise<{ memory: WebAssembly.Memory }>;

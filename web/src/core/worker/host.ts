@@ -21,6 +21,9 @@ const TOKEN_MS = 20_000;
 /** The module ended in a panic: nothing of it may be called again. */
 export class Panicked extends Error {}
 
+/** What the module lives in. */
+let memory: WebAssembly.Memory | null = null;
+
 let panickedAt = '';
 Object.assign(globalThis, {
     musterPanicked: (at: string) => {
@@ -70,7 +73,7 @@ export class Host {
 
     /** Loads the module and opens the database; a problem with it is told to whoever asks. */
     static async open(listener: Listener): Promise<Host> {
-        await init({ module_or_path: new URL(moduleUrl, self.location.href) });
+        memory = (await init({ module_or_path: new URL(moduleUrl, self.location.href) })).memory;
         const host = new Host(listener);
         await host.#open();
         return host;
@@ -111,6 +114,9 @@ export class Host {
             case 'shutdown':
                 this.close();
                 return undefined;
+            // For measurements; no part of what a page may ask.
+            case 'memoryBytes':
+                return memory?.buffer.byteLength ?? 0;
             case 'scanBytes':
                 return this.call('scan', [args[0], utf8(args[1]), args[2]]);
             case 'panicOnPurpose':
