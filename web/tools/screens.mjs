@@ -32,6 +32,15 @@ const browser = await launch();
 const complaints = [];
 await mkdir('screens', { recursive: true });
 
+/** What axe finds. It is put in by the browser's own means, which no policy of ours concerns. */
+async function hindrances(page) {
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
+    return violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary?.split('\n')[1]?.trim()}`),
+    );
+}
+
 for (const look of looks) {
     const { language, theme, width } = look;
     const context = await browser.newContext({
@@ -61,21 +70,12 @@ for (const look of looks) {
             await page.goto(url + path + query + (hash && `#${hash}`), { waitUntil: 'networkidle' });
             await scene.act?.(page);
             await page.evaluate(() => document.fonts.ready);
-            await page.waitForLoadState('networkidle');
             // Tall enough for all of it, unless something lies over the screen: a bar at the bottom is at the bottom then.
-            const covered = await page.locator('[role=dialog], [role=alertdialog]').count();
+            const covered = await page.locator('[role=dialog]:visible, dialog[open]').count();
             const height = await page.evaluate(() => document.documentElement.scrollHeight);
             if (!covered) await page.setViewportSize({ width, height: Math.max(height, width < 600 ? 740 : 900) });
             const shot = await page.screenshot({ path: `screens/${picture}.png`, animations: 'disabled' });
-            // An axe run needs no policy of ours: it is put in by the browser's own means.
-            await page.evaluate(axe);
-            const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
-            for (const { id, nodes } of violations) {
-                for (const node of nodes)
-                    complaints.push(
-                        `${picture}: ${id}: ${node.target}: ${node.failureSummary?.split('\n')[1]?.trim()}`,
-                    );
-            }
+            if (!approve) complaints.push(...(await hindrances(page)).map((hindrance) => `${picture}: ${hindrance}`));
             const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
             if (wide > 0) complaints.push(`${picture}: ${wide} px wider than the screen`);
             const now = fingerprint(shot);

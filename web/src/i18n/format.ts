@@ -1,15 +1,21 @@
+/** English without a country would be American: "May 20" where everybody around says "20 May". */
+const USUAL: Record<string, string> = { en: 'en-GB' };
+
 /** Times and numbers as people of a language write them, in the event's zone. */
 export class Formats {
     private readonly made = new Map<string, Intl.DateTimeFormat>();
     private readonly numbers: Intl.NumberFormat;
     private readonly relative: Intl.RelativeTimeFormat;
 
+    private readonly language: string;
+
     constructor(
-        private readonly language: string,
+        language: string,
         private readonly zone: string,
     ) {
-        this.numbers = new Intl.NumberFormat(language);
-        this.relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
+        this.language = USUAL[language] ?? language;
+        this.numbers = new Intl.NumberFormat(this.language);
+        this.relative = new Intl.RelativeTimeFormat(this.language, { numeric: 'auto', style: 'short' });
     }
 
     number(value: number): string {
