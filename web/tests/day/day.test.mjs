@@ -1,0 +1,155 @@
+/** The whole day, with the app as it was built, the real core in it, and the real server. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { SAMPLES, Server, launch } from '../core/stage.mjs';
+import { video } from './video.mjs';
+
+const DIST = resolve(import.meta.dirname, '../../dist');
+let browser;
+let tickets;
+
+before(async () => {
+    browser = await launch();
+    const [, ...rows] = (await readFile(join(SAMPLES, 'attendees.csv'), 'utf8')).split('\n');
+    const paid = rows.filter((row) => row.includes(',Delegate,') && row.includes(',paid,'));
+    tickets = paid.map((row) => ({ code: row.split(',')[0], name: row.split(',').slice(1, 3).join(' ') }));
+});
+after(() => browser.close());
+
+/** Somebody's browser, in English, and what went wrong in it. */
+async function person(t, from = browser) {
+    const context = await from.newContext({ locale: 'en', viewport: { width: 390, height: 800 } });
+    t.after(() => context.close());
+    const page = await context.newPage();
+    page.faults = [];
+    page.on('pageerror', (error) => page.faults.push(error.message));
+    return page;
+}
+
+/** Opens a link as it was sent, joins, and waits until everything is here. */
+async function join_(page, link, name) {
+    await page.goto(link);
+    await page.getByLabel('What to call this phone').fill(name);
+    await page.getByRole('button', { name: 'Join' }).click();
+    await page.getByText('Everything is here. The network is not needed any more.').waitFor();
+    await page.getByRole('link', { name: 'Start' }).click();
+}
+
+async function wedge(page, code) {
+    await page.getByRole('searchbox').waitFor();
+    await Promise.all([...code, 'Enter'].map((key) => page.keyboard.press(key)));
+}
+
+async function verdict(page, word, name) {
+    const shown = page.getByRole('alertdialog', { name: word });
+    await shown.getByText(name).waitFor();
+    await page.keyboard.press('Escape');
+    await shown.waitFor({ state: 'hidden' });
+}
+
+/** An event that a coordinator fills, at the screens. */
+async function planned(t) {
+    const server = await Server.start({ MUSTER_HTTP_WEB_DIR: DIST });
+    t.after(() => server.stop());
+    const event = await server.event();
+    const desk = await person(t);
+    await join_(desk, await server.invite(event, 'coordinator', 'Desk'), 'Desk');
+    await desk.getByRole('link', { name: 'Files' }).click();
+    const files = ['conference.xml', 'attendees.csv', 'rooms.csv', 'presenters.csv'].map((name) => join(SAMPLES, name));
+    await desk.locator('input[type=file]').setInputFiles(files);
+    for (const file of files) await desk.getByRole('heading', { name: file.split('/').at(-1) }).waitFor();
+    await desk
+        .getByText(/^(All of it was read|It was read)/)
+        .nth(files.length - 1)
+        .waitFor();
+    return { server, event, desk };
+}
+
+/** A code for a door phone, made at the desk. */
+async function code(desk) {
+    await desk.goto(new URL('/devices', desk.url()).href);
+    await desk.getByRole('button', { name: 'Add a device' }).click();
+    await desk.getByRole('button', { name: 'Make the code' }).click();
+    const letters = await desk.locator('.letters').innerText();
+    await desk.keyboard.press('Escape');
+    return letters.replaceAll(/\s/g, '');
+}
+
+test('a coordinator plans, two doors work alone, and everything meets again', async (t) => {
+    const { server, desk } = await planned(t);
+    const [a, b] = [await person(t), await person(t)];
+    await join_(a, `${server.url}/enrol#${await code(desk)}`, 'Gate A');
+    await join_(b, `${server.url}/enrol#${await code(desk)}`, 'Gate B');
+    for (const page of [a, b]) await page.evaluate(() => navigator.serviceWorker.ready);
+
+    // The network goes, and so does the server.
+    await server.kill();
+    for (const page of [a, b]) await page.context().setOffline(true);
+    await wedge(a, tickets[0].code);
+    await verdict(a, 'Let in', tickets[0].name);
+    await wedge(a, tickets[0].code);
+    await verdict(a, /Let in|Already in/, tickets[0].name);
+    await wedge(b, tickets[0].code);
+    await verdict(b, 'Let in', tickets[0].name);
+    await b.getByRole('searchbox').fill(plain(tickets[1].name).toLowerCase());
+    await b.getByRole('main').getByRole('button', { name: tickets[1].name }).first().click();
+    await b.getByRole('dialog', { name: 'Attendee' }).getByRole('button', { name: 'Check in', exact: true }).click();
+    await verdict(b, 'Let in', tickets[1].name);
+    await b.getByRole('searchbox').fill('');
+
+    // Closed and opened again, it is all there.
+    await b.reload();
+    await b.getByRole('region', { name: 'Counts' }).getByText('2', { exact: true }).first().waitFor();
+    await b.getByRole('link', { name: 'Rooms' }).click();
+    await b.getByRole('heading', { name: 'Rooms', level: 1 }).waitFor();
+
+    // It comes back, and nothing has to be pressed.
+    await server.restart();
+    for (const page of [a, b]) await page.context().setOffline(false);
+    await desk.goto(`${server.url}/tasks`);
+    await desk.getByRole('heading', { name: 'Admitted twice (1)' }).waitFor({ timeout: 60_000 });
+    const double = desk.getByRole('article').filter({ hasText: tickets[0].name });
+    await double.getByRole('button', { name: 'One person, scanned twice' }).click();
+    await desk.getByRole('heading', { name: 'Admitted twice (0)' }).waitFor();
+    await desk.goto(`${server.url}/overview`);
+    await desk.getByRole('button', { name: /2 admitted/ }).waitFor();
+    await a.getByRole('link', { name: 'Settings' }).click();
+    await a.getByText('everything is on the server').first().waitFor({ timeout: 60_000 });
+    assert.deepEqual([...desk.faults, ...a.faults, ...b.faults], []);
+});
+
+for (const [how, options] of [
+    ['straight', {}],
+    ['tilted', { degrees: 20 }],
+    ['small', { scale: 3 }],
+    ['blurred', { blur: 3 }],
+    ['on a bright screen', { paper: 255, ink: 120 }],
+]) {
+    test(`the camera reads a ticket that is ${how}`, async (t) => {
+        const server = await Server.start({ MUSTER_HTTP_WEB_DIR: DIST });
+        t.after(() => server.stop());
+        const event = await server.event(join(SAMPLES, 'conference.xml'), join(SAMPLES, 'attendees.csv'));
+        const file = join(server.folder, 'ticket.y4m');
+        await video(file, tickets[2].code, options);
+        const eye = await launch([
+            '--use-fake-device-for-media-stream',
+            '--use-fake-ui-for-media-stream',
+            `--use-file-for-fake-video-capture=${file}`,
+        ]);
+        t.after(() => eye.close());
+        const page = await person(t, eye);
+        await join_(page, await server.invite(event, 'staff', 'Gate A'), 'Gate A');
+        const start = page.getByRole('button', { name: 'Start the camera' });
+        const shown = page.getByRole('alertdialog', { name: 'Let in' }).getByText(tickets[2].name);
+        // It starts by itself where somebody allowed it before.
+        await Promise.race([start.click({ timeout: 3_000 }).catch(() => undefined), shown.waitFor()]);
+        await shown.waitFor();
+        assert.deepEqual(page.faults, []);
+    });
+}
+
+function plain(text) {
+    return text.normalize('NFD').replace(/\p{M}/gu, '');
+}
