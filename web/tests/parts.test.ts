@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fresh } from '../src/app/fresh';
+import { Journal } from '../src/app/journal.svelte';
 import { groupBy } from '../src/app/group';
 import type { BoardRow, Event, Session, Status } from '../src/core/api';
 import { admissions, thinned } from '../src/coordinator/curve';
@@ -134,5 +135,26 @@ test('groups keep their order', () => {
     expect([...groupBy([3, 1, 4, 1, 5], (one) => one % 2)]).toEqual([
         [1, [3, 1, 1, 5]],
         [0, [4]],
+    ]);
+});
+
+test('the journal says what changed between the phone and the server, once', () => {
+    const status = (link: 'connected' | 'connecting', factsNotThere: number, refused = 0): Status =>
+        ({
+            standing: 'good',
+            servers: [{ server: 'a', url: '', link: { type: link }, lastContact: 1, factsNotThere }],
+            parked: refused > 0 ? [{ facts: refused }] : [],
+        }) as unknown as Status;
+    const journal = new Journal();
+    journal.look(null, status('connected', 3));
+    journal.look(status('connected', 3), status('connected', 1));
+    journal.look(status('connected', 1), status('connected', 0));
+    journal.look(status('connected', 0), status('connecting', 2));
+    journal.look(status('connecting', 2), status('connecting', 2, 4));
+    expect(journal.lines.map(({ what, count }) => [what, count])).toEqual([
+        ['refused', 4],
+        ['lost', 0],
+        ['sent', 3],
+        ['connected', 0],
     ]);
 });

@@ -1,4 +1,5 @@
 import type { Status } from '../core/api';
+import { fresh } from './fresh';
 
 /** What happened between this phone and the servers, for people. Holds no names. */
 export interface Line {
@@ -19,22 +20,20 @@ function load(): Line[] {
     }
 }
 
-class Journal {
+export class Journal {
     lines = $state.raw<Line[]>(load());
 
     /** Compares how the phone stood with how it stands. */
     look(before: Status | null, after: Status): void {
-        const linked = (status: Status | null) =>
-            status?.servers.some(({ link }) => link.type === 'connected') ?? false;
-        const waiting = (status: Status) =>
-            status.servers.reduce((most, server) => Math.max(most, server.factsNotThere), 0);
-        const last = this.lines[0];
-        if (linked(after) && !linked(before) && (before || last?.what !== 'connected')) this.add('connected');
-        if (before && linked(before) && !linked(after)) this.add('lost');
-        if (before && waiting(after) < waiting(before)) this.add('sent', waiting(before) - waiting(after));
-        const refused = (status: Status) => status.parked.reduce((sum, { facts }) => sum + facts, 0);
-        if (before && refused(after) > refused(before)) this.add('refused', refused(after) - refused(before));
-        if (before && before.standing !== after.standing && after.standing !== 'good') this.add('standing');
+        const now = fresh(after);
+        const then = before && fresh(before);
+        // An app that is opened again while it is connected has told so already.
+        if (now.connected && !then?.connected && (then || this.lines[0]?.what !== 'connected')) this.add('connected');
+        if (!then) return;
+        if (then.connected && !now.connected) this.add('lost');
+        if (now.unsent < then.unsent) this.add('sent', then.unsent - now.unsent);
+        if (now.refused > then.refused) this.add('refused', now.refused - then.refused);
+        if (before.standing !== after.standing && after.standing !== 'good') this.add('standing');
     }
 
     forget(): void {
