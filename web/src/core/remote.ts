@@ -108,6 +108,17 @@ class Page {
         });
     }
 
+    /** Ends this tab's worker; whatever is asked afterwards is refused. */
+    async shutdown(): Promise<void> {
+        if (this.#given) return;
+        const ended = this.call('shutdown', []);
+        const [remedy, detail] = ['the client is closed: open it again', 'the client was closed'];
+        this.#given = { code: 'closed', retry: 'needs_user', remedy, detail };
+        await ended;
+        for (const call of [...this.#waiting.keys()]) this.#answered(call, { problem: this.#given });
+        this.#listeners.clear();
+    }
+
     subscribe(listener: ChangeListener): Subscription {
         // A listener of its own for each call, so that one function may be given twice.
         const own: ChangeListener = (topics) => {
@@ -133,9 +144,7 @@ export function openRemote(start: () => Worker, decodeQr: Core['decodeQr']): Cor
     return {
         ...(Object.fromEntries(calls) as Passed),
         subscribe: (listener) => page.subscribe(listener),
-        shutdown: async () => {
-            await page.call('shutdown', []);
-        },
+        shutdown: () => page.shutdown(),
         decodeQr,
     };
 }

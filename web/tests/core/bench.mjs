@@ -15,14 +15,24 @@ const STARTS = 12;
 
 const [list, ...flags] = process.argv.slice(2);
 const json = flags.includes('--json');
-const rows = (await readFile(list, 'utf8')).trim().split('\n').slice(1).map((row) => row.split(','));
+const rows = (await readFile(list, 'utf8'))
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((row) => row.split(','));
 const admitted = rows.filter((row) => row[7] === 'paid').map((row) => row[0]);
 const names = rows.map((row) => row[2]).filter((name) => /^\p{L}{4,}$/u.test(name));
 
 function tell(figure, value, unit, aim, count) {
     const rounded = Number(value.toPrecision(4));
-    if (json) console.log(JSON.stringify({ bench: 'web', subject: 'muster', metric: figure, value: rounded, unit, n: count }));
-    else console.log(`web  ${figure.padEnd(28)} ${String(rounded).padStart(9)} ${unit.padEnd(3)} ${aim ? `aim ${aim}` : ''}`);
+    if (json)
+        console.log(
+            JSON.stringify({ bench: 'web', subject: 'muster', metric: figure, value: rounded, unit, n: count }),
+        );
+    else
+        console.log(
+            `web  ${figure.padEnd(28)} ${String(rounded).padStart(9)} ${unit.padEnd(3)} ${aim ? `aim ${aim}` : ''}`,
+        );
 }
 
 function tellTimes(figure, times, aim) {

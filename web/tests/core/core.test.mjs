@@ -252,3 +252,47 @@ test('signing out forgets the event, and refuses while something is not sent', a
     await assert.rejects(call(page, 'signOut'), { code: 'unsent_facts' });
     assert.equal((await call(page, 'unsentFacts')).length, 1);
 });
+
+test('a tab that shuts down lets another one go on', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    const second = await tab(context, server);
+    await call(page, 'scan', entrance, tickets[0]);
+    await call(page, 'shutdown');
+    await assert.rejects(call(page, 'me'), { code: 'closed' });
+    assert.equal((await call(second, 'scan', entrance, tickets[1])).verdict.type, 'admitted');
+    assert.equal((await call(second, 'ownFacts')).length, 2);
+});
+
+test('a damaged database is put aside, and another one takes its place', async (t) => {
+    const server = await venue(t);
+    const { context, page } = await door(t, server);
+    await call(page, 'shutdown');
+    // The files of the pool begin with 4 KiB of its own.
+    const damaged = await page.evaluate(async () => {
+        let count = 0;
+        const visit = async (folder) => {
+            for await (const entry of folder.values()) {
+                if (entry.kind === 'directory') {
+                    await visit(entry);
+                } else if ((await entry.getFile()).size > 100_000) {
+                    const file = await entry.createWritable({ keepExistingData: true });
+                    await file.write({ type: 'write', position: 4096, data: new Uint8Array(4096).fill(255) });
+                    await file.close();
+                    count += 1;
+                }
+            }
+        };
+        await visit(await navigator.storage.getDirectory());
+        return count;
+    });
+    assert.ok(damaged > 0);
+    const again = await tab(context, server);
+    await assert.rejects(call(again, 'me'), { code: 'storage_damaged', retry: 'needs_user' });
+    const aside = await call(again, 'recoverDatabase');
+    assert.deepEqual([aside.complete, JSON.parse(aside.exported).complete], [false, false]);
+    assert.equal(await call(again, 'me'), null);
+    await enrolled(again, await server.invite(server.eventId, 'staff', 'Gate A again'), 'Gate A again');
+    await again.reload();
+    assert.equal((await call(again, 'checkpoints')).length > 0, true, 'and it is the one that is opened from now on');
+});

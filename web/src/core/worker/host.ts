@@ -111,9 +111,6 @@ export class Host {
                 return this.#recover();
             case 'signOut':
                 return this.#signOut();
-            case 'shutdown':
-                this.close();
-                return undefined;
             // For measurements; no part of what a page may ask.
             case 'memoryBytes':
                 return memory?.buffer.byteLength ?? 0;

@@ -39,6 +39,10 @@ const toAll = (message: OnChannel): void => {
 };
 
 self.onmessage = ({ data }: MessageEvent<Call>) => {
+    if (data.method === 'shutdown') {
+        shutdown(data.call);
+        return;
+    }
     const call: Waiting = { ...data, with: null, begun: false };
     waiting.set(call.call, call);
     place(call);
@@ -83,6 +87,16 @@ function die(why: unknown, from: string | null, call: number | null): void {
     if (call !== null && from === null) settle({ answer: call, problem: fault(why) });
     toAll({ dying: me, to: from, call: call ?? -1 });
     toPage({ dying: from === null ? call : null });
+    channel.close();
+    self.close();
+}
+
+/** Ends this tab's part: another tab, if there is one, takes its place. */
+function shutdown(call: number): void {
+    host?.close();
+    if (host) toAll({ dying: me, to: null, call });
+    host = null;
+    toPage({ answer: call, value: undefined });
     channel.close();
     self.close();
 }
