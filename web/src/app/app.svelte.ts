@@ -34,8 +34,10 @@ class App {
         this.phase = 'opening';
         this.failure = null;
         try {
-            this.opened ??= await openCore();
-            this.opened.subscribe((topics) => this.changed(topics));
+            if (!this.opened) {
+                this.opened = await openCore();
+                this.opened.subscribe((topics) => this.changed(topics));
+            }
             this.storage = await this.opened.storage();
             await this.opened.startSync();
             await this.look();
