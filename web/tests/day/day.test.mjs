@@ -55,6 +55,7 @@ async function planned(t) {
     t.after(() => server.stop());
     const event = await server.event();
     const desk = await person(t);
+    await desk.setViewportSize({ width: 1280, height: 800 });
     await join_(desk, await server.invite(event, 'coordinator', 'Desk'), 'Desk');
     await desk.getByRole('link', { name: 'Files' }).click();
     const files = ['conference.xml', 'attendees.csv', 'rooms.csv', 'presenters.csv'].map((name) => join(SAMPLES, name));
