@@ -71,7 +71,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), Error> {
     }
     harness(workspace)?;
     let mut stories = Command::new("node");
-    stories.args(["--test", "--test-concurrency=1", "--test-timeout=240000", "tests/core/"]);
+    stories.args(["--test", "--test-concurrency=1", "--test-timeout=1200000", "tests/core/"]);
     run_program(stories.current_dir(web(workspace)).env("MUSTER_SERVER", muster(workspace, Profile::Dev)))
 }
 

@@ -70,9 +70,9 @@ async fn the_apps_own_files_may_run_and_nothing_else() {
     let module = page("/assets/core-1f2e.wasm").await;
     assert_eq!(module.headers["content-type"], "application/wasm");
     assert_eq!(module.headers["cache-control"], "public, max-age=31536000, immutable");
-    for path in ["/api/v1/nothing", "/assets/gone.js", "/%2e%2e/secret"] {
+    for path in ["/api/v1/nothing", "/assets/gone.js", "/door/old.js"] {
         let answer = page(path).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"), "{path}");
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (404, "not_found"), "{path}");
         assert!(answer.headers["content-security-policy"].to_str().unwrap().contains("sandbox"), "{path}");
     }
     app.stop().await;

@@ -64,7 +64,7 @@ try {
 
     const link = await server.invite(event, 'staff', 'Gate A');
     const began = performance.now();
-    await enrolled(page, link, 'Gate A');
+    await enrolled(page, link, 'Gate A', 600_000);
     tell('join_50000_and_index', (performance.now() - began) / 1_000, 's', '', 1);
     const [entrance] = await call(page, 'checkpoints');
 

@@ -227,8 +227,8 @@ export async function until(page, method, args, wanted, ms = 30_000) {
 }
 
 /** Enrols, connects and waits until all is here. */
-export async function enrolled(page, link, name) {
+export async function enrolled(page, link, name, ms = 30_000) {
     await call(page, 'enrol', link, name);
     await call(page, 'startSync');
-    await until(page, 'status', [], (status) => status.missing.length === 0 && !status.indexing);
+    await until(page, 'status', [], (status) => status.missing.length === 0 && !status.indexing, ms);
 }
