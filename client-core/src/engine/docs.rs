@@ -70,7 +70,7 @@ impl Engine {
         Ok(id)
     }
 
-    /// Writes a fact of ours in a change of its own.
+    /// Writes a fact of ours in a change of its own; nothing if it is there.
     pub(super) fn write_fact(&mut self, cx: &mut Cx<'_>, doc: DocRef, fact: Fact) -> Result<(), EngineError> {
         let id = fact.id;
         let servers: Vec<_> = self.book(cx)?.0.servers.keys().cloned().collect();
@@ -80,7 +80,11 @@ impl Engine {
         let am = self.doc(cx, doc)?;
         let mut transaction = am.transaction();
         fact::append(&mut transaction, &fact)?;
-        transaction.commit_with(CommitOptions::default().with_time(seconds));
+        let (made, _) = transaction.commit_with(CommitOptions::default().with_time(seconds));
+        if made.is_none() {
+            // The document says so already, and whoever wrote it has to bring it.
+            return Ok(());
+        }
         let change = am.get_last_local_change().ok_or(EngineError::OutOfRange { what: "our change" })?;
         cx.write(Write::AppendChunk(doc, change.raw_bytes().to_vec()));
         for server in servers {

@@ -221,7 +221,12 @@ fn plan(doc: DocRef, am: &Automerge, refused: &BTreeSet<ChangeHash>, why: &Why<'
         // A number that is in use, after a database was copied: what happened is told under another.
         let renumbered = is_root && why.code == ProtocolCode::FactImmutable.as_str();
         match fact {
-            Some(fact) if is_own && why.may_write && (!is_root || renumbered) => plan.again.push((fact, renumbered)),
+            Some(fact) if is_own && why.may_write && (!is_root || renumbered) => {
+                // It may be there twice: as it was refused, brought by somebody, and as it was written again.
+                if plan.again.iter().all(|(other, _)| other.id != fact.id) {
+                    plan.again.push((fact, renumbered));
+                }
+            }
             _ => plan.aside.push((hash, entry(&change, author, (id, appended), is_root, why))),
         }
     }
@@ -295,3 +300,6 @@ pub(super) fn unpark(cx: &mut Cx<'_>, doc: DocRef, am: &Automerge) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

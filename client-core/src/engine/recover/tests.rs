@@ -1,0 +1,49 @@
+use automerge::transaction::CommitOptions;
+use muster_model::document::DocKind;
+use muster_model::fact::FactBody;
+use muster_model::id::{EventId, PresenterId, RecordId};
+
+use super::*;
+
+const ARRIVALS: DocRef = DocRef::whole(DocKind::Arrivals);
+
+fn device(seed: u8) -> DeviceId {
+    DeviceId::from_random([seed; 8])
+}
+
+fn arrival(seed: u8, counter: u64) -> Fact {
+    let body = FactBody::Arrival { presenter: PresenterId::from_random([1; 10]), own: false };
+    let at = Timestamp::from_ms(1_810_792_800_000);
+    Fact { id: FactId { device: device(seed), counter }, at, skew: None, by: "Door".to_owned(), body }
+}
+
+fn write(doc: &mut Automerge, session: u8, fact: &Fact) -> Change {
+    doc.set_actor(fact.id.device.actor([session; 8]));
+    let mut transaction = doc.transaction();
+    fact::append(&mut transaction, fact).unwrap();
+    transaction.commit_with(CommitOptions::default().with_time(0));
+    doc.get_last_local_change().unwrap()
+}
+
+/// What was written again after one refusal, and comes back from another phone as it was, is dropped twice and written once.
+#[test]
+fn a_fact_that_is_dropped_twice_is_written_again_once() {
+    let event = EventId::from_random([7; 16]);
+    let mut doc = document::create(event, &ARRIVALS, device(9).actor([1; 8])).unwrap();
+    let root = write(&mut doc, 1, &arrival(9, 1));
+    let mut other = doc.clone();
+    let fact = arrival(1, 5);
+    let (first, again) = (write(&mut doc, 1, &fact), write(&mut other, 2, &fact));
+    doc.load_incremental(again.raw_bytes()).unwrap();
+    let server = ServerId("server".to_owned());
+    for (code, renumbered) in [("fact_foreign", false), ("fact_immutable", false)] {
+        let roots = [root.hash()];
+        let refused = with_dependants(&doc, &roots);
+        assert_eq!(refused, [root.hash(), first.hash(), again.hash()].into());
+        let since = Timestamp::from_ms(0);
+        let why = Why { server: &server, code, roots: &roots, since, own: device(1), may_write: true };
+        let plan = plan(ARRIVALS, &doc, &refused, &why);
+        assert_eq!(plan.again, [(fact.clone(), renumbered)]);
+        assert_eq!((plan.dropped.len(), plan.aside.len()), (3, 1));
+    }
+}
