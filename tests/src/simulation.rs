@@ -29,6 +29,7 @@ mod duties;
 mod evening;
 mod event_day;
 mod finding;
+mod hostile;
 mod network;
 mod oracle;
 mod people;
@@ -95,6 +96,12 @@ pub struct Counters {
     pub settled: u64,
     /// Messages whose changes the server refused and kept aside.
     pub refused_by_server: u64,
+    /// What hostile devices tried.
+    pub hostile_attempts: u64,
+    /// How often they were told that it was refused.
+    pub hostile_refused: u64,
+    /// Facts that they recorded as their role allows.
+    pub hostile_work: u64,
 }
 
 impl std::ops::AddAssign for Counters {
@@ -112,6 +119,9 @@ impl std::ops::AddAssign for Counters {
         self.double_admissions += other.double_admissions;
         self.settled += other.settled;
         self.refused_by_server += other.refused_by_server;
+        self.hostile_attempts += other.hostile_attempts;
+        self.hostile_refused += other.hostile_refused;
+        self.hostile_work += other.hostile_work;
     }
 }
 
