@@ -3,7 +3,9 @@
 //! A call is a task of its own here: the caller's thread only hears that it has ended. So nothing that the core does can
 //! hold up a screen, a call whose future was dropped is still carried out whole, and a panic stays in its task.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -31,7 +33,8 @@ where
     Ok(runtime()?.spawn(work))
 }
 
-/// Carries out a call and waits for it, from any executor.
+/// Carries out a call and waits for it, from any executor. It is begun at once, so that calls reach the core in the order in
+/// which they were made.
 ///
 /// # Errors
 /// What the call returns; `internal` if it panicked.
@@ -40,9 +43,20 @@ where
     T: Send + 'static,
     E: Into<MusterError> + Send + 'static,
 {
-    match spawn(work)?.await {
-        Ok(answer) => answer.map_err(Into::into),
-        Err(_) => Err(MusterError::internal("a call did not end as it should")),
+    let mut work = Box::pin(work);
+    let begun = {
+        let _inside = runtime()?.enter();
+        // Whoever wakes it finds it in its task: that looks again as soon as it runs.
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop()))))
+    };
+    let ended = match begun {
+        Ok(Poll::Ready(answer)) => Some(answer),
+        Ok(Poll::Pending) => spawn(work)?.await.ok(),
+        Err(_) => None,
+    };
+    match ended {
+        Some(answer) => answer.map_err(Into::into),
+        None => Err(MusterError::internal("a call did not end as it should")),
     }
 }
 
@@ -62,6 +76,26 @@ mod tests {
             wait(call(async { if true { panic!("on purpose") } else { Ok::<(), MusterError>(()) } }));
         assert_eq!(result.unwrap_err().code(), "internal");
         assert_eq!(wait(call(async { Ok::<_, MusterError>(7) })), Ok(7), "others go on");
+    }
+
+    #[test]
+    fn calls_begin_in_the_order_in_which_they_are_made() {
+        let (note, noted) = std::sync::mpsc::channel();
+        let asked = |number: u8| {
+            let note = note.clone();
+            call(async move {
+                note.send(number).map_err(|_| MusterError::internal("nobody"))?;
+                tokio::task::yield_now().await;
+                Ok::<(), MusterError>(())
+            })
+        };
+        wait(async {
+            let calls: Vec<_> = (0..100).map(|number| tokio::spawn(asked(number))).collect();
+            for call in calls {
+                call.await.unwrap().unwrap();
+            }
+        });
+        assert_eq!(noted.try_iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
     }
 
     #[test]

@@ -12,13 +12,12 @@ use crate::demo;
 use crate::error::Error;
 use crate::npm;
 use crate::setup;
-use crate::web;
 use crate::workspace::{Workspace, run as run_program};
 
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo, the bindings and the browser
+    /// Leave out the demo and the bindings
     #[arg(long)]
     fast: bool,
 }
@@ -41,7 +40,7 @@ const GATES: [(&str, Action); 7] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 3] = [("demo", demo::check), ("bindings", bindings::check), ("web", web::check)];
+const SLOW_GATES: [(&str, Action); 2] = [("demo", demo::check), ("bindings", bindings::check)];
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

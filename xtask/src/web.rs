@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Build the core only: the module and its types
     #[arg(long)]
     core: bool,
-    /// Then try the core in a browser, as `cargo xtask test` does
+    /// Then try the core in a browser
     #[arg(long)]
     check: bool,
 }
