@@ -60,8 +60,8 @@ pub(super) async fn restore(
     } else {
         writeln!(
             output,
-            "Whoever was erased since is in it again, and devices that were revoked since are not: see `muster help \
-             restore`, --erased."
+            "Whoever was erased since is in it again, and devices that were revoked since are good again: see `muster \
+             help restore`, --erased."
         )?;
     }
     let data = data.display();
