@@ -109,14 +109,14 @@ pub(crate) fn run(report: &mut Report) -> Result<(), BenchError> {
             authors: &authors,
             server,
         };
-        if RuleAdmission.check(&upload, &mut awaited) != Decision::Admit {
+        let Decision::Admit(admitted) = RuleAdmission.check(&upload, &mut awaited) else {
             return Err(wrong("an honest change is refused"));
-        }
+        };
         ledger.admit(&doc, summary.changes()).map_err(|error| BenchError::Wire(error.to_string()))?;
         judging = judging.saturating_add(begun.elapsed());
         awaited.clear();
         let begun = Instant::now();
-        doc.load_incremental(change.raw_bytes()).map_err(|_| wrong("a change does not apply"))?;
+        doc.apply_changes(admitted).map_err(|_| wrong("a change does not apply"))?;
         applying = applying.saturating_add(begun.elapsed());
     }
     let n = changes.len();

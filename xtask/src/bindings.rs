@@ -63,15 +63,13 @@ fn default_out(workspace: &Workspace) -> PathBuf {
 }
 
 fn generate(workspace: &Workspace, profile: Profile, out: &Path) -> Result<(), Error> {
-    let mut build = match profile {
-        // As the tests do: for another selection of crates cargo would build the dependencies again, with the features
-        // that only those need.
-        Profile::Dev => workspace.cargo(["build", "--workspace", "--lib", "--bins"]),
+    match profile {
+        Profile::Dev => workspace.build_all()?,
         Profile::Release => {
-            workspace.cargo(["build", "--release", "--package=muster-mobile-ffi", "--package=muster-bindgen"])
+            let packages = ["build", "--release", "--package=muster-mobile-ffi", "--package=muster-bindgen"];
+            run_program(&mut workspace.cargo(packages))?;
         }
-    };
-    run_program(&mut build)?;
+    }
     let library = workspace.built(profile, &library_name());
     let bindgen = workspace.built(profile, &format!("muster-bindgen{}", std::env::consts::EXE_SUFFIX));
     run_program(Command::new(bindgen).arg(&library).arg(out).current_dir(workspace.path(".")))?;

@@ -34,7 +34,7 @@ const GATES: [(&str, Action); 7] = [
         run_program(workspace.cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
     }),
     // The end-to-end tests start these; `cargo test` alone builds only the binaries of the crate it tests.
-    ("binaries", |workspace| run_program(&mut workspace.cargo(["build", "--workspace", "--bins"]))),
+    ("binaries", Workspace::build_all),
     ("packages", |workspace| npm::install(&workspace.path("tests/foreign"))),
     ("tests", |workspace| run_program(with_test_environment(&mut workspace.cargo(["test", "--workspace"]))?)),
 ];

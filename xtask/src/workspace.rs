@@ -75,6 +75,8 @@ impl Workspace {
 
     /// Builds binaries, given as `(package, binary)`, and returns their paths in the same order.
     ///
+    /// For tests, all of the workspace's are built, as [`Self::build_all`] says.
+    ///
     /// # Errors
     /// [`Error::Failed`] when the build fails, [`Error::Start`] when there is no cargo.
     pub(crate) fn build<const N: usize>(
@@ -82,16 +84,26 @@ impl Workspace {
         profile: Profile,
         binaries: [(&str, &str); N],
     ) -> Result<[PathBuf; N], Error> {
-        let name = match profile {
-            Profile::Dev => "dev",
-            Profile::Release => "release",
-        };
-        let mut command = self.cargo(["build", "--profile", name]);
-        for (package, binary) in binaries {
-            command.args(["--package", package, "--bin", binary]);
+        match profile {
+            Profile::Dev => self.build_all()?,
+            Profile::Release => {
+                let mut command = self.cargo(["build", "--release"]);
+                for (package, binary) in binaries {
+                    command.args(["--package", package, "--bin", binary]);
+                }
+                run(&mut command)?;
+            }
         }
-        run(&mut command)?;
         Ok(binaries.map(|(_, binary)| self.built(profile, &format!("{binary}{}", env::consts::EXE_SUFFIX))))
+    }
+
+    /// Builds every library and binary as the tests do. For another selection of crates cargo would build most of the
+    /// dependencies again, with the features that only those need.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub(crate) fn build_all(&self) -> Result<(), Error> {
+        run(&mut self.cargo(["build", "--workspace", "--lib", "--bins"]))
     }
 }
 

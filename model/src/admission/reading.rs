@@ -5,6 +5,7 @@
 //! look for its key. Objects in records are looked up in the document, which costs a few steps towards its root, once.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType};
 use automerge::{Automerge, Change, ChangeHash, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
@@ -16,11 +17,26 @@ use crate::id::DeviceId;
 /// The largest number of an operation: Automerge keeps them in 32 bits.
 const MAX_COUNTER: u64 = 0xffff_ffff;
 
-/// Facts that changes put which were let in and may not be in the document yet: two changes of one round must not put the
-/// same.
+/// Facts that changes of one document put which were let in and may not be in the document yet: two changes of one round
+/// must not put the same.
 #[derive(Debug, Clone, Default)]
 pub struct Awaited {
     facts: HashMap<String, ChangeHash>,
+    layout: OnceLock<Layout>,
+}
+
+/// How the document is laid out, which no change that is let in alters.
+#[derive(Debug, Clone)]
+struct Layout {
+    facts: Option<ObjId>,
+    /// Whether the document was begun anew, with a first change that says more.
+    is_epoch: bool,
+}
+
+impl Layout {
+    fn of(doc: &Automerge) -> Self {
+        Self { facts: crate::document::collection(doc, "facts").ok(), is_epoch: in_epoch(doc) }
+    }
 }
 
 impl Awaited {
@@ -32,7 +48,7 @@ impl Awaited {
 
     /// Forgets them: they are in the document.
     pub fn clear(&mut self) {
-        self.facts.clear();
+        *self = Self::default();
     }
 
     /// Notes what changes put that are let in.
@@ -65,18 +81,15 @@ pub struct Reader<'d> {
     places: HashMap<OpId, Place>,
     /// Facts that changes of this message put.
     put: HashMap<String, ChangeHash>,
-    facts: Option<ObjId>,
-    /// Whether the document was begun anew, with a first change that says more.
-    epoch: bool,
+    layout: &'d Layout,
 }
 
 impl<'d> Reader<'d> {
     /// Reads changes for `doc`, which is `document`.
     #[must_use]
     pub fn new(doc: &'d Automerge, document: DocRef, awaited: &'d Awaited) -> Self {
-        let facts = crate::document::collection(doc, "facts").ok();
-        let epoch = in_epoch(doc);
-        Self { doc, document, awaited, places: HashMap::new(), put: HashMap::new(), facts, epoch }
+        let layout = awaited.layout.get_or_init(|| Layout::of(doc));
+        Self { doc, document, awaited, places: HashMap::new(), put: HashMap::new(), layout }
     }
 
     /// Goes through what a change does, until `each` says no.
@@ -139,7 +152,7 @@ impl<'d> Reader<'d> {
             ObjectId::Id(id) => id,
         };
         if is_genesis_actor(id.actor()) {
-            return collection_at(self.document.kind, self.epoch, id.counter())
+            return collection_at(self.document.kind, self.layout.is_epoch, id.counter())
                 .map_or(Place::Elsewhere, Place::Collection);
         }
         if let Some(place) = self.places.get(id) {
@@ -166,7 +179,7 @@ impl<'d> Reader<'d> {
                 // What stands in the root must be a collection of the genesis, and not another put in its place.
                 return match last {
                     Some((ObjId::Id(counter, actor, _), _)) if is_genesis_actor(&actor) => {
-                        match collection_at(self.document.kind, self.epoch, counter) {
+                        match collection_at(self.document.kind, self.layout.is_epoch, counter) {
                             // root, collection, record: two steps for the record itself.
                             Some(name) if name != "facts" => Place::Record(name, above.saturating_sub(2)),
                             _ => Place::Elsewhere,
@@ -210,7 +223,7 @@ impl<'d> Reader<'d> {
     /// Whether there is another fact under this key. The same one may come again: its author may bring what a coordinator
     /// has accepted meanwhile.
     fn says_otherwise(&self, key: &str, text: Option<&str>) -> bool {
-        let there = self.facts.as_ref().and_then(|facts| self.doc.get(facts, key).ok().flatten());
+        let there = self.layout.facts.as_ref().and_then(|facts| self.doc.get(facts, key).ok().flatten());
         there.is_some_and(|(value, _)| value.as_str() != text)
     }
 

@@ -4,7 +4,7 @@ mod rules;
 
 use std::collections::HashSet;
 
-use automerge::{Automerge, ChangeHash};
+use automerge::{Automerge, Change, ChangeHash};
 use muster_model::access::Access;
 use muster_model::admission::reading::Awaited;
 use muster_model::document::DocRef;
@@ -53,10 +53,11 @@ pub struct RefusedChange {
 }
 
 /// What is done with changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
-    /// They are applied.
-    Admit,
+    /// They are applied. Has those that are new to the document, as far as they came one by one: to judge them they had to
+    /// be decoded, which is not done again to apply them.
+    Admit(Vec<Change>),
     /// They go into quarantine, and nothing more is taken from this peer for this document.
     Refuse {
         /// The stable code.
@@ -84,7 +85,8 @@ pub struct AccessAdmission;
 impl Admission for AccessAdmission {
     fn check(&self, upload: &Upload<'_>, _: &mut Awaited) -> Decision {
         if upload.access.may_write() {
-            return Decision::Admit;
+            let chunks = upload.summary.changes().iter().filter_map(|change| upload.data.get(change.range.clone()));
+            return Decision::Admit(chunks.filter_map(|bytes| Change::from_bytes(bytes.to_vec()).ok()).collect());
         }
         Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() }
     }

@@ -257,6 +257,9 @@ impl Document {
                 }
             }
             self.flush().await?;
+            if self.ledger.pending() == 0 {
+                self.awaited.clear();
+            }
             last_flush = Some(Instant::now());
             if stop {
                 return self.stop(messages).await;

@@ -38,9 +38,9 @@ impl Admission for RuleAdmission {
                 message.judge_chunk(summary);
             }
         }
-        let (refused, put) = message.finish();
+        let Judged { refused, admitted, put } = message.finish();
         awaited.note(put);
-        if refused.is_empty() { Decision::Admit } else { Decision::RefuseSome(refused) }
+        if refused.is_empty() { Decision::Admit(admitted) } else { Decision::RefuseSome(refused) }
     }
 }
 
@@ -62,9 +62,8 @@ fn whole(upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
             return refuse(code);
         }
     }
-    let (_, put) = message.finish();
-    awaited.note(put);
-    Decision::Admit
+    awaited.note(message.finish().put);
+    Decision::Admit(Vec::new())
 }
 
 fn holds(doc: &Automerge, hash: &ChangeHash) -> bool {
@@ -81,20 +80,28 @@ struct Message<'a> {
     upload: &'a Upload<'a>,
     reader: Reader<'a>,
     refused: Vec<RefusedChange>,
+    admitted: Vec<Change>,
     /// Changes of the message that are let in and wait for nothing.
     ready: HashSet<ChangeHash>,
     highest_op: u64,
+}
+
+/// What came of it.
+struct Judged {
+    refused: Vec<RefusedChange>,
+    admitted: Vec<Change>,
+    put: Vec<(String, ChangeHash)>,
 }
 
 impl<'a> Message<'a> {
     fn new(upload: &'a Upload<'a>, awaited: &'a Awaited) -> Self {
         let reader = Reader::new(upload.doc, upload.document, awaited);
         let highest_op = upload.highest_op;
-        Self { upload, reader, refused: Vec::new(), ready: HashSet::new(), highest_op }
+        Self { upload, reader, refused: Vec::new(), admitted: Vec::new(), ready: HashSet::new(), highest_op }
     }
 
-    fn finish(self) -> (Vec<RefusedChange>, Vec<(String, ChangeHash)>) {
-        (self.refused, self.reader.into_put())
+    fn finish(self) -> Judged {
+        Judged { refused: self.refused, admitted: self.admitted, put: self.reader.into_put() }
     }
 
     fn judge_chunk(&mut self, summary: &ChangeSummary) {
@@ -108,7 +115,7 @@ impl<'a> Message<'a> {
         } else {
             Change::from_bytes(bytes.to_vec())
                 .map_err(|_| ProtocolCode::SyncDecode)
-                .and_then(|change| self.judge(&change))
+                .and_then(|change| self.judge(&change).map(|()| self.admitted.push(change)))
         };
         match judged {
             Err(code) => {

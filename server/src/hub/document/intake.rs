@@ -77,7 +77,7 @@ impl Document {
                     self.refuse(link, code, reason);
                     None
                 }
-                Decision::Admit => self.ledger.admit(&self.doc, summary.changes()).err(),
+                Decision::Admit(_) => self.ledger.admit(&self.doc, summary.changes()).err(),
                 Decision::RefuseSome(refused) => {
                     without = with_dependants(&summary, &refused);
                     let rest = summary.changes().iter().filter(|change| !without.contains(&change.hash)).cloned();

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use automerge::{Automerge, ChangeHash, ReadDoc};
+use automerge::{Automerge, Change, ChangeHash, ReadDoc};
 use muster_protocol::Role;
 
 use super::{Document, Incoming, Message};
@@ -20,14 +20,15 @@ impl Document {
         if self.one_by_one || self.ledger.pending() > 0 {
             return;
         }
-        let mut candidates: Vec<(u64, &mut Incoming)> = round
-            .iter_mut()
-            .filter_map(|message| match message {
-                Message::Sync { link, incoming } => Some((*link, incoming.as_mut())),
-                _ => None,
-            })
-            .collect();
-        candidates.retain(|(link, incoming)| self.may_apply(*link, incoming));
+        let mut candidates = Vec::new();
+        let mut admitted = Vec::new();
+        for message in round {
+            let Message::Sync { link, incoming } = message else { continue };
+            if let Some(changes) = self.may_apply(*link, incoming) {
+                admitted.extend(changes);
+                candidates.push((*link, incoming.as_mut()));
+            }
+        }
         if candidates.len() < 2 {
             return;
         }
@@ -36,9 +37,9 @@ impl Document {
         if self.ledger.admit(&self.doc, &summaries).is_err() {
             return;
         }
-        let news = News::of(&self.doc, &candidates);
+        let mut news = News::of(&self.doc, admitted);
         let before = self.doc.get_heads();
-        if self.doc.load_incremental(&news.bytes).is_err() {
+        if self.doc.apply_changes(std::mem::take(&mut news.changes)).is_err() {
             return;
         }
         for (link, incoming) in &mut candidates {
@@ -61,17 +62,21 @@ impl Document {
         }
     }
 
-    fn may_apply(&mut self, link: u64, incoming: &Incoming) -> bool {
+    /// What a message brings, if all of it is let in.
+    fn may_apply(&mut self, link: u64, incoming: &Incoming) -> Option<Vec<Change>> {
         let summary = &incoming.summary;
         let is_plain = !summary.changes().is_empty() && !summary.has_document_chunk();
-        let Some(peer) = self.peers.get(&link).filter(|peer| is_plain && !peer.link.has_ended()) else { return false };
+        let peer = self.peers.get(&link).filter(|peer| is_plain && !peer.link.has_ended())?;
         if peer.refusal.is_some() || peer.role == Role::ReadOnlyPeer {
-            return false;
+            return None;
         }
         self.handle.culprit.store(link, Ordering::Release);
         let decision = self.judge(link, (summary, &incoming.data), &incoming.authors);
         self.handle.culprit.store(0, Ordering::Release);
-        decision == Decision::Admit
+        match decision {
+            Decision::Admit(changes) => Some(changes),
+            Decision::Refuse { .. } | Decision::RefuseSome(_) => None,
+        }
     }
 }
 
@@ -88,30 +93,29 @@ fn has(doc: &Automerge, hash: &ChangeHash) -> bool {
 /// Changes of several messages that the document does not have.
 struct News {
     hashes: HashSet<ChangeHash>,
-    bytes: Vec<u8>,
+    changes: Vec<Change>,
     /// One by one, if each comes after those it depends on.
     in_order: Option<Vec<(ChangeHash, Vec<u8>)>>,
 }
 
 impl News {
-    fn of(doc: &Automerge, messages: &[(u64, &mut Incoming)]) -> Self {
-        let mut news = Self { hashes: HashSet::new(), bytes: Vec::new(), in_order: Some(Vec::new()) };
-        for (_, incoming) in messages {
-            for change in incoming.summary.changes() {
-                let Some(bytes) = incoming.data.get(change.range.clone()) else { continue };
-                if has(doc, &change.hash) || news.hashes.contains(&change.hash) {
-                    continue;
-                }
-                let follows = change.deps.iter().all(|dep| news.hashes.contains(dep) || has(doc, dep));
-                if !follows {
-                    news.in_order = None;
-                }
-                if let Some(in_order) = &mut news.in_order {
-                    in_order.push((change.hash, bytes.to_vec()));
-                }
-                news.hashes.insert(change.hash);
-                news.bytes.extend_from_slice(bytes);
+    /// Two messages may bring the same.
+    fn of(doc: &Automerge, admitted: Vec<Change>) -> Self {
+        let mut news = Self { hashes: HashSet::new(), changes: Vec::new(), in_order: Some(Vec::new()) };
+        for change in admitted {
+            let hash = change.hash();
+            if news.hashes.contains(&hash) {
+                continue;
             }
+            let follows = change.deps().iter().all(|dep| news.hashes.contains(dep) || has(doc, dep));
+            if !follows {
+                news.in_order = None;
+            }
+            if let Some(in_order) = &mut news.in_order {
+                in_order.push((hash, change.raw_bytes().to_vec()));
+            }
+            news.hashes.insert(hash);
+            news.changes.push(change);
         }
         news
     }

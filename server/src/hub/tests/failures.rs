@@ -15,7 +15,7 @@ struct Fragile(DeviceId);
 impl Admission for Fragile {
     fn check(&self, upload: &Upload<'_>, _: &mut Awaited) -> Decision {
         assert_ne!(upload.principal.device, self.0, "deliberate");
-        Decision::Admit
+        Decision::Admit(Vec::new())
     }
 }
 
