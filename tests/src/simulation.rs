@@ -13,6 +13,10 @@
 //! - Tokio wakes those who wait for one `watch` in a random order. What they do then does not depend on it, and what they
 //!   write is put into the order of their connections before the network sees it.
 //!
+//! On some days there are devices with good tokens in bad hands (`hostile`). They write honest facts and forged changes by
+//! hand: none of what is forged may stand on the server, what is kept of it stays within the limits of the quarantine, and
+//! to everybody else it is a day like any other.
+//!
 //! Time passes only when nobody has anything to do, so a day of ten minutes takes some hundredths of a second.
 //!
 //! # What is looked at
@@ -29,6 +33,7 @@ mod duties;
 mod evening;
 mod event_day;
 mod finding;
+mod hostile;
 mod network;
 mod oracle;
 mod people;
@@ -95,6 +100,12 @@ pub struct Counters {
     pub settled: u64,
     /// Messages whose changes the server refused and kept aside.
     pub refused_by_server: u64,
+    /// What hostile devices tried.
+    pub hostile_attempts: u64,
+    /// How often they were told that it was refused.
+    pub hostile_refused: u64,
+    /// Facts that they recorded as their role allows.
+    pub hostile_work: u64,
 }
 
 impl std::ops::AddAssign for Counters {
@@ -112,6 +123,9 @@ impl std::ops::AddAssign for Counters {
         self.double_admissions += other.double_admissions;
         self.settled += other.settled;
         self.refused_by_server += other.refused_by_server;
+        self.hostile_attempts += other.hostile_attempts;
+        self.hostile_refused += other.hostile_refused;
+        self.hostile_work += other.hostile_work;
     }
 }
 

@@ -21,6 +21,8 @@ fn two_hundred_days_keep_every_promise() {
     assert!(counters.peer_links > 100 && counters.failed_commits > 100, "{counters:?}");
     assert!(counters.double_admissions > 50 && counters.settled > 20, "{counters:?}");
     assert!(counters.refused_by_server > 10, "{counters:?}");
+    assert!(counters.hostile_attempts > 500 && counters.hostile_refused > 200, "{counters:?}");
+    assert!(counters.hostile_work > 500, "{counters:?}");
     assert!(counters.verdicts_unchecked * 20 < counters.verdicts, "{counters:?}");
 }
 
@@ -64,6 +66,11 @@ fn a_message_that_is_skipped_is_found() {
 #[test]
 fn a_phone_that_forgets_who_is_in_is_found() {
     assert!(found(Sabotage::PhoneForgetsAdmissions).contains(&Rule::Verdict));
+}
+
+#[test]
+fn a_server_that_lets_everything_in_is_found() {
+    assert!(found(Sabotage::ServerAdmitsEverything).contains(&Rule::LetIn));
 }
 
 #[test]

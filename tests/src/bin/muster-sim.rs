@@ -125,6 +125,10 @@ fn finish(summary: &Summary, json: bool) -> ExitCode {
             counters.refused_by_server,
             counters.failed_commits
         ));
+        say(&format!(
+            "{} hostile attempts, {} told that they were refused, {} facts of hostile devices as they may",
+            counters.hostile_attempts, counters.hostile_refused, counters.hostile_work
+        ));
     }
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

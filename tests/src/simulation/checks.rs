@@ -72,6 +72,7 @@ impl World<'_> {
         for document in self.server.disk.documents() {
             self.server_shadows.update(document, &self.server.disk.chunks(&document))?;
         }
+        self.check_forgeries()?;
         for phone in &mut self.phones {
             for id in phone.told.keys().copied().collect::<Vec<_>>() {
                 if !phone.shown_on_server.contains(&id) && phone.is_on_server(id)? {

@@ -28,7 +28,10 @@ impl World<'_> {
     /// The evening: everything works again, and everybody comes together.
     pub(super) fn close_the_day(&mut self) -> Checked {
         note!(self, "the evening");
-        self.call_off(|happening| matches!(happening, Happening::Trouble | Happening::Act { .. } | Happening::Edit));
+        self.call_off(|happening| {
+            let acts = matches!(happening, Happening::Act { .. } | Happening::HostileActs { .. });
+            acts || matches!(happening, Happening::Trouble | Happening::Edit)
+        });
         self.server.disk.set_full(false);
         if !self.server.is_stopping() {
             self.start_server()?;
@@ -45,7 +48,7 @@ impl World<'_> {
         let mut accepted = 0;
         loop {
             self.run_until(self.now_ms + LOOK_EVERY_MS)?;
-            accepted = self.server.accept_quarantined(accepted);
+            accepted = self.accept_quarantined(accepted);
             self.check_server_disk()?;
             let differs = match self.queue_has_starts() {
                 true => Some("a phone is still off".to_owned()),

@@ -24,6 +24,9 @@ pub enum Rule {
     /// What a server acknowledged it has.
     #[error("an acknowledged change is lost")]
     KeepAcknowledged,
+    /// Nothing stands on the server that its author may not write.
+    #[error("something was let in")]
+    LetIn,
     /// A verdict follows from what the phone knew.
     #[error("a verdict is wrong")]
     Verdict,

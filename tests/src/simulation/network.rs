@@ -169,6 +169,7 @@ impl World<'_> {
                 }
                 Ok(())
             }
+            End::Hostile(number) => self.hostile_hears(number, id, parcel),
             End::Phone(number, link) => {
                 if self.phone(number)?.links.get(&link) != Some(&id) {
                     return Ok(());

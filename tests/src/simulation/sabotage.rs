@@ -12,4 +12,6 @@ pub enum Sabotage {
     LinkSkipsMessages,
     /// A phone looks up no earlier admissions.
     PhoneForgetsAdmissions,
+    /// The server lets everything in.
+    ServerAdmitsEverything,
 }

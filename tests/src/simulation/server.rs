@@ -16,14 +16,16 @@ use muster_model::document::DocRef;
 use muster_model::id::{DeviceId, EventId};
 use muster_model::record::RecordError;
 use muster_model::time::Timestamp;
-use muster_server::hub::{Authors, Hub, HubConfig, HubError, Principal, Standing, Surroundings};
+use muster_server::hub::{AccessAdmission, Authors, Hub, HubConfig, HubError, Principal, Standing, Surroundings};
 use muster_server::quarantine;
+use muster_server::storage::NewQuarantined;
 use muster_server::sync_socket::{SocketConfig, serve};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::finding::{Checked, own_fault};
+use super::sabotage::Sabotage;
 use super::server_disk::ServerDisk;
 use super::socket::{ConnectionId, Outputs, SimulatedSocket, Written};
 
@@ -116,7 +118,10 @@ impl Server {
                     opening.plus_ms(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
                 });
                 let authors = Arc::<Devices>::clone(&self.devices);
-                let surroundings = Surroundings { clock, session, authors, ..Surroundings::default() };
+                let mut surroundings = Surroundings { clock, session, authors, ..Surroundings::default() };
+                if self.disk.sabotage() == Some(Sabotage::ServerAdmitsEverything) {
+                    surroundings.admission = Arc::new(AccessAdmission);
+                }
                 let store = Arc::new(self.disk.clone());
                 // Small snapshots, so that the day has some.
                 let config = HubConfig { compact_bytes: 8 << 10, idle_unload_s: 60, ..HubConfig::default() };
@@ -236,10 +241,10 @@ impl Server {
     }
 
     /// A coordinator accepts what waits in the quarantine since the first so many entries; says how many there are now.
-    pub(super) fn accept_quarantined(&self, seen: usize) -> usize {
+    pub(super) fn accept_quarantined(&self, seen: usize, trusts: impl Fn(&NewQuarantined) -> bool) -> usize {
         let Some(run) = &self.run else { return seen };
         let waiting = self.disk.quarantined();
-        for entry in waiting.iter().skip(seen) {
+        for entry in waiting.iter().skip(seen).filter(|entry| trusts(entry)) {
             // Records cannot be accepted, and whose facts are there already has come back.
             let (document, bytes) = (entry.document, entry.bytes.clone());
             drop(run.runtime.block_on(quarantine::accept(&run.hub, self.event, document, bytes)));

@@ -8,7 +8,7 @@ use automerge::ChangeHash;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use muster_model::document::{DocId, DocRef};
-use muster_model::id::EventId;
+use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 use muster_server::storage::{
     DocumentStore, DocumentWrite, MemoryStore, NewQuarantined, QuarantineLimits, Quarantined, StorageError,
@@ -16,11 +16,16 @@ use muster_server::storage::{
 };
 use tokio::time::{Instant, sleep};
 
+use super::finding::{Checked, Rule};
 use super::sabotage::Sabotage;
 use super::trace::fingerprint;
 
 /// How long a disk that lies keeps what it says that it has written.
 const LIE: Duration = Duration::from_secs(8);
+
+/// How much is kept of what was refused: so little that a flood reaches it.
+const LIMITS: QuarantineLimits =
+    QuarantineLimits { per_device: 80, bytes_per_device: 1 << 20, per_event: 2_000, bytes_per_event: 16 << 20 };
 
 /// What lies on the disk, whether a server runs or not.
 #[derive(Clone)]
@@ -51,13 +56,31 @@ struct State {
 
 impl ServerDisk {
     pub(super) fn new(event: EventId, sabotage: Option<Sabotage>) -> Self {
-        let store = MemoryStore::new([event], QuarantineLimits::default());
+        let store = MemoryStore::new([event], LIMITS);
         Self { inner: Arc::new(Inner { store, state: Mutex::default(), sabotage }) }
     }
 
     /// What was refused and kept, the oldest first.
     pub(super) fn quarantined(&self) -> Vec<NewQuarantined> {
         self.inner.store.quarantined()
+    }
+
+    pub(super) fn sabotage(&self) -> Option<Sabotage> {
+        self.inner.sabotage
+    }
+
+    /// No more is kept of what was refused than may be.
+    pub(super) fn check_quarantine(&self) -> Checked {
+        let mut by_device: BTreeMap<DeviceId, (u64, usize)> = BTreeMap::new();
+        for entry in self.quarantined() {
+            let used = by_device.entry(entry.device).or_default();
+            *used = (used.0 + 1, used.1 + entry.bytes.len());
+        }
+        let most = usize::try_from(LIMITS.bytes_per_device).unwrap_or(usize::MAX);
+        match by_device.iter().find(|(_, (entries, bytes))| *entries > LIMITS.per_device || *bytes > most) {
+            Some((device, used)) => Err(Rule::LetIn.broken(format!("{used:?} are kept of what {device} was refused"))),
+            None => Ok(()),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

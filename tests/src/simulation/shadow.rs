@@ -1,6 +1,6 @@
 //! Documents as a disk has them, read without the product's own readers of disks: what a replica can be held to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{AutoSerde, Automerge, ChangeHash, ReadDoc, Value};
 use muster_model::attendee::Attendee;
@@ -75,8 +75,9 @@ impl Shadow {
                 continue;
             }
             let value = item.value.into_value();
-            let text = value.as_str().ok_or_else(|| own_fault("a fact that is no text"))?;
-            self.facts.insert(id, Fact::from_json(id, text).map_err(own_fault)?);
+            // What hostile devices told a phone may be anything, until it meets the server.
+            let fact = value.as_str().and_then(|text| Fact::from_json(id, text).ok());
+            self.facts.extend(fact.map(|fact| (id, fact)));
         }
         Ok(())
     }
@@ -153,6 +154,14 @@ impl Shadows {
     pub(super) fn knows(&self, document: &DocRef, heads: &[ChangeHash]) -> bool {
         let Some(shadow) = self.documents.get(document) else { return false };
         heads.iter().all(|head| shadow.doc.get_change_by_hash(head).is_some())
+    }
+
+    /// One of these changes, if any document has one.
+    pub(super) fn holds_any(&self, changes: &BTreeSet<ChangeHash>) -> Option<(DocRef, ChangeHash)> {
+        self.documents.iter().find_map(|(document, shadow)| {
+            let held = changes.iter().find(|hash| shadow.doc.get_change_by_hash(hash).is_some())?;
+            Some((*document, *held))
+        })
     }
 
     /// The heads of a document, sorted, and what it says.

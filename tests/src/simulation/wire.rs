@@ -17,6 +17,8 @@ pub(super) enum End {
     Phone(usize, LinkId),
     /// A connection of the server.
     Server(ConnectionId),
+    /// A hostile device.
+    Hostile(usize),
 }
 
 /// What travels.

@@ -10,6 +10,7 @@ use super::disk::{Disk, Kind};
 use super::draw::Draw;
 use super::event_day::EventDay;
 use super::finding::{Checked, own_fault};
+use super::hostile::{Forbidden, Hostile};
 use super::phone::Phone;
 use super::sabotage::Sabotage;
 use super::server::{Confirmed, Server};
@@ -50,6 +51,10 @@ pub(super) enum Happening {
     SyncStarts { phone: usize },
     /// A link between phones is cut.
     PeersPart { wire: u64 },
+    /// A hostile device does something.
+    HostileActs { hostile: usize },
+    /// A hostile device that was refused something comes back.
+    HostileReturns { hostile: usize },
     /// Something goes wrong.
     Trouble,
     /// A coordinator edits something.
@@ -66,6 +71,10 @@ pub(super) struct World<'t> {
     pub(super) server_shadows: Shadows,
     pub(super) confirmed: Vec<Confirmed>,
     pub(super) phones: Vec<Phone>,
+    /// Devices with good tokens in bad hands.
+    pub(super) hostiles: Vec<Hostile>,
+    /// What they forged.
+    pub(super) forbidden: Forbidden,
     pub(super) wires: BTreeMap<u64, Wire>,
     pub(super) connections: BTreeMap<ConnectionId, u64>,
     pub(super) next_wire: u64,
@@ -77,6 +86,8 @@ pub(super) struct World<'t> {
     pub(super) people: Draw,
     /// For what goes wrong.
     pub(super) luck: Draw,
+    /// For what is done out of malice.
+    pub(super) mischief: Draw,
     pub(super) weather: Weather,
     pub(super) counters: Counters,
     pub(super) trace: &'t mut Trace,
@@ -108,6 +119,8 @@ impl<'t> World<'t> {
             confirmed: Vec::new(),
             day,
             phones: Vec::new(),
+            hostiles: Vec::new(),
+            forbidden: Forbidden::default(),
             wires: BTreeMap::new(),
             connections: BTreeMap::new(),
             next_wire: 0,
@@ -116,6 +129,7 @@ impl<'t> World<'t> {
             network: Draw::new(seed, 2),
             people: Draw::new(seed, 3),
             luck: Draw::new(seed, 4),
+            mischief: Draw::new(seed, 5),
             weather,
             counters: Counters::default(),
             trace,
@@ -129,6 +143,7 @@ impl<'t> World<'t> {
             world.server.edit(document, edit);
         }
         world.people_phones(&mut plan)?;
+        world.hire_hostiles();
         Ok(world)
     }
 
@@ -226,6 +241,8 @@ impl<'t> World<'t> {
                 self.phone(phone)?.outages += 1;
                 self.cut_server_wires(Some(phone))
             }
+            Happening::HostileActs { hostile } => self.hostile_acts(hostile),
+            Happening::HostileReturns { hostile } => self.hostile_dials(hostile),
             Happening::Trouble => self.trouble(),
             Happening::Edit => {
                 self.edit();
