@@ -44,7 +44,7 @@ pub async fn check(options: &Options, folder: &Path) -> Result<Outcome, DemoErro
 /// # Errors
 /// If it could not be carried through.
 pub async fn watch(options: &Options, folder: &Path) -> Result<Outcome, DemoError> {
-    let screen = Screen::new(true);
+    let screen = Screen::new(options.live);
     let (outcome, mut field) = day::run(options, folder, &screen).await?;
     let server = &field.stage.server;
     let (address, admin) = (server.address(), server.admin_address());
