@@ -1,9 +1,8 @@
-//! The way into what the demo leaves standing: a link and a QR code for each role, and whom to check in first.
+//! The way into what the demo leaves standing: a link and a QR code for each role.
 
 use std::fmt::Write as _;
 
 use muster_client_core::view::SessionFilter;
-use muster_model::attendee::Registration;
 use muster_model::id::PresenterId;
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
@@ -16,9 +15,6 @@ const DEVICES: u32 = 20;
 
 /// For how long a link is good: as long as a demo is left running.
 const MINUTES: u32 = 12 * 60;
-
-/// How many people are looked at to find one who has not come yet.
-const LOOKED_AT: usize = 200;
 
 /// Shows the links, and what to do with them first.
 pub(super) async fn show(field: &Field, screen: &Screen) -> Result<(), DemoError> {
@@ -48,10 +44,8 @@ pub(super) async fn show(field: &Field, screen: &Screen) -> Result<(), DemoError
     }
     screen.say(&format!("   Each is good for {DEVICES} browsers and {} hours. A browser window has one", MINUTES / 60));
     screen.say("   role: give each a profile or a private window of its own.");
-    if let Some(name) = not_here_yet(field).await? {
-        screen.say(&format!("\n   At the door, {name} has not come yet: search for the name and check them in."));
-    }
-    screen.say("   Then go offline and try the next one: the door does not need this server to decide.");
+    screen.say("\n   At the door, search for `anna`, choose somebody and check them in.");
+    screen.say("   Then go offline and do the next one: the door does not need this server to decide.");
     if !link_is_public {
         screen.say("   The links open on this machine. What other phones need is in web/README.md.");
     }
@@ -76,16 +70,6 @@ async fn next_presenter(field: &Field) -> Result<Option<(PresenterId, String)>, 
         Ok(first)
     });
     Ok(found.await?)
-}
-
-/// Somebody who is expected at the door and is not inside as far as the first phone knows.
-async fn not_here_yet(field: &Field) -> Result<Option<String>, DemoError> {
-    let Some(phone) = field.phones.first() else { return Ok(None) };
-    let hits = phone.client.read(|core, now| core.search(now, "a", LOOKED_AT)).await?;
-    let expected = hits.into_iter().find(|hit| {
-        hit.inside.is_empty() && !hit.attendee.attention && hit.attendee.registration == Registration::Confirmed
-    });
-    Ok(expected.map(|hit| hit.attendee.name))
 }
 
 /// A link as block characters. In a terminal black on white whatever its colours: not every camera reads a code that is
