@@ -5,6 +5,7 @@
 
 pub mod audit;
 mod day;
+mod doors;
 pub mod orders;
 pub mod phone;
 mod screen;
@@ -37,22 +38,25 @@ pub async fn check(options: &Options, folder: &Path) -> Result<Outcome, DemoErro
     Ok(outcome)
 }
 
-/// Shows the day in a terminal; then the server stays up until somebody ends it.
+/// Shows the day in a terminal; then the server and the phones stay up until somebody ends them, with a way in for each
+/// role.
 ///
 /// # Errors
 /// If it could not be carried through.
 pub async fn watch(options: &Options, folder: &Path) -> Result<Outcome, DemoError> {
-    let screen = Screen::new(true);
+    let screen = Screen::new(options.live);
     let (outcome, mut field) = day::run(options, folder, &screen).await?;
     let server = &field.stage.server;
     let (address, admin) = (server.address(), server.admin_address());
     let (muster, data) = (options.server.display(), field.stage.server.data().display().to_string());
-    screen.stage("Look around; Ctrl-C ends it");
+    screen.stage("Or look at it from a terminal");
     screen.say(&format!("   {muster} event list --data {data}"));
     screen.say(&format!("   {muster} device list {} --data {data}", field.stage.event));
     screen.say(&format!("   {muster} event export {} --format checkins-csv --data {data}", field.stage.event));
     screen.say(&format!("   {muster} device add {} --role coordinator --name Me --data {data}", field.stage.event));
     screen.say(&format!("   http://{address}/healthz   /api/v1/openapi.json   http://{admin}/metrics"));
+    doors::show(&field, &screen).await?;
+    screen.say("\n   Ctrl-C ends it.");
     let _ = tokio::select! {
         ended = field.stage.server.ended() => ended,
         pressed = tokio::signal::ctrl_c() => pressed,

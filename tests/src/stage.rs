@@ -49,7 +49,20 @@ impl Stage {
     /// # Errors
     /// If the server does not start or refuses.
     pub async fn set(program: &Path, folder: &Path, event_name: &str) -> Result<Self, StageError> {
-        let server = ServerProcess::start(program, &folder.join("server"), any_port()).await?;
+        Self::set_at(any_port(), program, folder, event_name).await
+    }
+
+    /// As [`set`](Self::set), on an address of one's own.
+    ///
+    /// # Errors
+    /// If the server does not start or refuses.
+    pub async fn set_at(
+        listen: SocketAddr,
+        program: &Path,
+        folder: &Path,
+        event_name: &str,
+    ) -> Result<Self, StageError> {
+        let server = ServerProcess::start(program, &folder.join("server"), listen).await?;
         let created = server.command(&["event", "create", "--name", event_name, "--time-zone", "Europe/Riga"]).await?;
         let event = text(&created, "event_id")?.parse().map_err(|_| StageError::Answer("event_id"))?;
         Ok(Self { server, event, folder: folder.to_owned() })
@@ -71,6 +84,27 @@ impl Stage {
     pub async fn invite(&self, role: &str, name: &str, presenter: Option<&str>) -> Result<String, StageError> {
         let event = self.event.to_string();
         let mut args = vec!["device", "add", &event, "--role", role, "--name", name];
+        if let Some(presenter) = presenter {
+            args.extend(["--presenter", presenter]);
+        }
+        Ok(text(&self.server.command(&args).await?, "link")?.to_owned())
+    }
+
+    /// As [`invite`](Self::invite), for so many devices and minutes.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn invite_many(
+        &self,
+        role: &str,
+        name: &str,
+        presenter: Option<&str>,
+        devices: u32,
+        minutes: u32,
+    ) -> Result<String, StageError> {
+        let (event, devices, minutes) = (self.event.to_string(), devices.to_string(), minutes.to_string());
+        let mut args = vec!["device", "add", &event, "--role", role, "--name", name];
+        args.extend(["--devices", &devices, "--expires-min", &minutes]);
         if let Some(presenter) = presenter {
             args.extend(["--presenter", presenter]);
         }

@@ -1,6 +1,6 @@
 /** Puts the built app where the server's build takes it from, each file also compressed, and says how large it is. */
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const WEB = resolve(import.meta.dirname, '..');
@@ -12,30 +12,46 @@ const KEPT = ['README.md', '.gitignore'];
 /** What is compressed already. */
 const DENSE = /\.(png|webp|woff2|ogg|mp3|ico)$/;
 
-for (const name of await readdir(EMBED)) {
-    if (!KEPT.includes(name)) await rm(join(EMBED, name), { recursive: true });
+/** The files of a folder and of those in it. */
+async function filesOf(folder) {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
+
+const written = new Set(KEPT.map((name) => join(EMBED, name)));
+/** Writes what is not there yet: a server need not be built again for files that are the same. */
+async function put(path, bytes) {
+    written.add(path);
+    const there = await readFile(path).catch(() => null);
+    if (there?.equals(bytes)) return;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, bytes);
+}
+
 let total = 0;
-for (const entry of await readdir(DIST, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const from = join(entry.parentPath, entry.name);
+for (const from of await filesOf(DIST)) {
     const to = join(EMBED, from.slice(DIST.length));
     const bytes = await readFile(from);
-    await mkdir(dirname(to), { recursive: true });
-    await writeFile(to, bytes);
-    if (DENSE.test(entry.name)) {
+    if (DENSE.test(from)) {
+        await put(to, bytes);
         total += bytes.length;
         continue;
     }
     const gzip = gzipSync(bytes, { level: 9 });
     // The smallest file need not be compressed to be small.
     if (gzip.length < bytes.length) {
-        await writeFile(`${to}.gz`, gzip);
-        await writeFile(`${to}.br`, brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
+        const same = (await readFile(to).catch(() => null))?.equals(bytes);
+        const kept = same ? await readFile(`${to}.br`).catch(() => null) : null;
+        const best = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
+        await put(`${to}.br`, kept ?? brotliCompressSync(bytes, best));
+        await put(`${to}.gz`, gzip);
     }
+    // Last, so that what was compressed of another file is never taken for this one's when the work ends in between.
+    await put(to, bytes);
     total += Math.min(gzip.length, bytes.length);
-    if (entry.name.endsWith('.wasm')) console.log(`${entry.name}: ${kilobytes(gzip.length)} gzipped`);
+    if (from.endsWith('.wasm')) console.log(`${basename(from)}: ${kilobytes(gzip.length)} gzipped`);
 }
+for (const path of await filesOf(EMBED)) if (!written.has(path)) await rm(path);
 console.log(`the app: ${kilobytes(total)} gzipped, in web/embed for the next build of muster`);
 
 function kilobytes(bytes) {

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 
 use crate::error::Error;
 use crate::setup;
+use crate::web;
 use crate::workspace::{Profile, Workspace, become_program, run as run_program};
 
 /// What the demo plays.
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     /// Seed of everything that is drawn
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// The address to listen on [default: any free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
 }
 
 impl Args {
@@ -34,13 +38,22 @@ impl Args {
     }
 }
 
-/// Sets up, builds and lets the demo take over.
+/// Sets up, builds and lets the demo take over. For a person the server has the app in it; a machine that checks opens no
+/// browser.
 ///
 /// # Errors
-/// When setup or the build fails.
+/// When setup or a build fails.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
-    setup::run()?;
-    become_program(&mut built(&Workspace::find()?, Profile::Release, args)?)
+    let workspace = Workspace::find()?;
+    if args.check {
+        setup::run()?;
+    } else {
+        setup::run_for_app()?;
+        eprintln!("demo: building the app for browsers (1 of 2; the first time takes minutes)");
+        web::build(&workspace)?;
+        eprintln!("demo: building the server with the app in it (2 of 2; the first time takes minutes)");
+    }
+    become_program(&mut built(&workspace, Profile::Release, args)?)
 }
 
 /// Builds and runs the check to its end, with the binaries that the tests have built already: a release build would take
@@ -69,6 +82,9 @@ fn command(workspace: &Workspace, args: &Args, server: &Path, demo: &Path) -> Co
     command.arg("--attendees").arg(or_shipped(&args.attendees, "samples/attendees.csv"));
     command.arg("--phones").arg(args.phones.to_string());
     command.arg("--seed").arg(args.seed.to_string());
+    if let Some(listen) = &args.listen {
+        command.arg("--listen").arg(listen);
+    }
     command
 }
 
@@ -100,9 +116,10 @@ mod tests {
             phones: 5,
             seed: 9,
             check: false,
+            listen: Some("127.0.0.1:8400".into()),
         };
         let expected =
-            ["--server", "muster", "--schedule", "my.xml", "--attendees", "my.csv", "--phones", "5", "--seed", "9"];
-        assert_eq!(words(&args), expected);
+            "--server muster --schedule my.xml --attendees my.csv --phones 5 --seed 9 --listen 127.0.0.1:8400";
+        assert_eq!(words(&args).join(" "), expected);
     }
 }

@@ -34,8 +34,8 @@ const NEEDS: [Need; 4] = [Need::CCompiler, Need::Archiver, Need::Rustfmt, Need::
 const TEST_NEEDS: [Need; 7] =
     [Need::Node, Need::Npm, Need::Python, Need::Jdk, Need::Maven, Need::Clang, Need::Chromium];
 
-/// What the app needs to be built and tried.
-const WEB_NEEDS: [Need; 4] = [Need::Clang, Need::Node, Need::Npm, Need::Chromium];
+/// What the app needs to be built.
+const APP_NEEDS: [Need; 3] = [Need::Clang, Need::Node, Need::Npm];
 
 /// What Chromium is called on different systems.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -147,12 +147,20 @@ pub(crate) fn run_for_tests() -> Result<(), Error> {
     meet(&[&NEEDS[..], &TEST_NEEDS[..]].concat())
 }
 
+/// Installs what the app needs to be built, too.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_for_app() -> Result<(), Error> {
+    meet(&[&NEEDS[..], &APP_NEEDS[..]].concat())
+}
+
 /// Installs what the app needs to be built and tried, too.
 ///
 /// # Errors
 /// As [`run`].
 pub(crate) fn run_for_web() -> Result<(), Error> {
-    meet(&[&NEEDS[..], &WEB_NEEDS[..]].concat())
+    meet(&[&NEEDS[..], &APP_NEEDS[..], &[Need::Chromium]].concat())
 }
 
 fn meet(needs: &[Need]) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use crate::demo;
 use crate::error::Error;
 use crate::npm;
 use crate::setup;
+use crate::web;
 use crate::workspace::{Workspace, run as run_program};
 
 /// How much to run.
@@ -24,9 +25,10 @@ pub(crate) struct Args {
 
 type Action = fn(&Workspace) -> Result<(), Error>;
 
-const GATES: [(&str, Action); 7] = [
+const GATES: [(&str, Action); 8] = [
     ("format", |workspace| run_program(&mut workspace.cargo(["fmt", "--all", "--check"]))),
     ("arrows", arrows::check),
+    ("app", web::parts),
     ("clippy", |workspace| {
         run_program(&mut workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     }),

@@ -49,11 +49,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
         check(&workspace)?;
         return Ok(ExitCode::SUCCESS);
     }
-    core(&workspace)?;
-    if !args.core {
-        app(&workspace)?;
-    }
+    if args.core { core(&workspace) } else { build(&workspace) }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the core and the app around it, for servers that are built afterwards.
+///
+/// # Errors
+/// When a build fails.
+pub(crate) fn build(workspace: &Workspace) -> Result<(), Error> {
+    core(workspace)?;
+    app(workspace)
 }
 
 /// Builds the module and looks whether the types in the repository are its own; then the stories in a browser, with the
@@ -73,6 +79,20 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), Error> {
     let mut stories = Command::new("node");
     stories.args(["--test", "--test-concurrency=1", "--test-timeout=1200000", "tests/core/"]);
     run_program(stories.current_dir(web(workspace)).env("MUSTER_SERVER", muster(workspace, Profile::Dev)))
+}
+
+/// Checks the app's types and format, and tries those of its parts that need no browser.
+///
+/// # Errors
+/// When npm cannot install what it needs, or a check fails.
+pub(crate) fn parts(workspace: &Workspace) -> Result<(), Error> {
+    npm::install(&web(workspace))?;
+    script(workspace, &["check"])?;
+    script(workspace, &["test"])
+}
+
+fn script(workspace: &Workspace, words: &[&str]) -> Result<(), Error> {
+    run_program(Command::new("npm").args(["run", "--silent"]).args(words).current_dir(web(workspace)))
 }
 
 /// Builds the page that has the core and nothing else, for tests and measurements.
@@ -114,7 +134,7 @@ pub(crate) fn core(workspace: &Workspace) -> Result<(), Error> {
 /// Builds the app and puts it, compressed, where the server's build takes it from.
 fn app(workspace: &Workspace) -> Result<(), Error> {
     npm::install(&web(workspace))?;
-    run_program(Command::new("npm").args(["run", "--silent", "build"]).current_dir(web(workspace)))?;
+    script(workspace, &["build"])?;
     run_program(Command::new("node").arg("tools/embed.mjs").current_dir(web(workspace)))
 }
 

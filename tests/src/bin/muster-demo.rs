@@ -1,6 +1,7 @@
 //! Runs the demo. `cargo xtask demo` builds what it needs and starts it.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +26,9 @@ struct Arguments {
     /// What to repeat the day by.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Where the server listens; port 0 lets the system choose.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
     /// For machines: no terminal tricks, ends by itself, the last line is JSON.
     #[arg(long)]
     check: bool,
@@ -44,6 +48,7 @@ async fn main() -> ExitCode {
         attendees: arguments.attendees,
         phones: arguments.phones,
         seed: arguments.seed,
+        listen: arguments.listen,
         live: !arguments.check && std::io::stdout().is_terminal(),
     };
     let done =

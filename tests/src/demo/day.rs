@@ -1,5 +1,6 @@
 //! The day: the server starts, phones enrol, the network goes, people come, the network is back.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether somebody watches.
     pub live: bool,
+    /// Where the server listens.
+    pub listen: SocketAddr,
 }
 
 /// Why the demo could not be carried through.
@@ -159,7 +162,7 @@ pub(super) async fn run(options: &Options, folder: &Path, screen: &Screen) -> Re
 async fn set_up(options: &Options, folder: &Path, screen: &Screen) -> Result<Field, DemoError> {
     screen.stage("The server starts and the coordinator imports");
     let schedule = schedule(options, folder)?;
-    let stage = Stage::set(&options.server, folder, "Demo event").await?;
+    let stage = Stage::set_at(options.listen, &options.server, folder, "Demo event").await?;
     screen.say(&format!("   muster listens on http://{}", stage.server.address()));
     for file in [&schedule, &options.attendees] {
         stage.import(file).await?;

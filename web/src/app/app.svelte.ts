@@ -33,6 +33,7 @@ class App {
     async open(): Promise<void> {
         this.phase = 'opening';
         this.failure = null;
+        const link = location.pathname === '/enrol';
         try {
             if (!this.opened) {
                 this.opened = await openCore();
@@ -41,6 +42,8 @@ class App {
             this.storage = await this.opened.storage();
             await this.opened.startSync();
             await this.look();
+            // Known only here: a phone that joins with a link has an event a moment later, too.
+            if (link && this.phase === 'ready') this.joined = true;
         } catch (error) {
             this.failure = asMuster(error);
             this.phase = 'failed';
