@@ -60,7 +60,7 @@ struct Forgery {
 impl Forgery {
     fn of(what: &'static str, document: DocRef, changes: impl IntoIterator<Item = Change>) -> Option<Self> {
         let changes: Vec<Change> = changes.into_iter().collect();
-        (!changes.is_empty()).then(|| Self { what, document, forged: changes.len(), changes })
+        (!changes.is_empty()).then_some(Self { what, document, forged: changes.len(), changes })
     }
 }
 
@@ -177,7 +177,7 @@ impl World<'_> {
                 self.hostile(number)?.refused = what.starts_with("some").then_some((document, doc));
                 return Ok(Forgery::of(what, document, change));
             }
-            5 | 6 | 7 => {
+            5..=7 => {
                 let taken = if kind == 7 { again } else { edited };
                 let Some(taken) = taken else { return Ok(None) };
                 match kind {
