@@ -56,6 +56,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     ask(&workspace, args).map(|()| ExitCode::SUCCESS)
 }
 
+/// The step of `cargo xtask test`, with the binaries that it has built.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn check(workspace: &Workspace) -> Result<(), Error> {
+    ask(workspace, &Args { examples: 20, seed: 1 })
+}
+
 fn ask(workspace: &Workspace, args: &Args) -> Result<(), Error> {
     let folder = workspace.target().join("api-check");
     let program = install(workspace, &folder)?;

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use crate::api_check;
 use crate::arrows;
 use crate::bindings;
 use crate::demo;
+use crate::deny;
 use crate::error::Error;
 use crate::npm;
 use crate::setup;
@@ -18,7 +20,7 @@ use crate::workspace::{Workspace, run as run_program};
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo and the bindings
+    /// Leave out the demo, the bindings, the made requests and the look at licences
     #[arg(long)]
     fast: bool,
 }
@@ -42,7 +44,8 @@ const GATES: [(&str, Action); 8] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 2] = [("demo", demo::check), ("bindings", bindings::check)];
+const SLOW_GATES: [(&str, Action); 4] =
+    [("demo", demo::check), ("bindings", bindings::check), ("api", api_check::check), ("deny", deny::check)];
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
