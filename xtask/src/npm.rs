@@ -10,8 +10,8 @@ use crate::workspace::run as run_program;
 /// What was installed last: a copy of the lock file, beside the packages.
 const INSTALLED: &str = "node_modules/.installed-lock.json";
 
-/// The oldest Node that runs what is here. Debian 12 has it.
-pub(crate) const OLDEST_NODE: u32 = 18;
+/// The oldest Node that runs what is here, Vite above all. Debian 13 has it.
+pub(crate) const OLDEST_NODE: u32 = 20;
 
 /// Runs `npm ci` in a package's folder, unless what its lock file says is installed already.
 ///

@@ -55,7 +55,7 @@ impl Need {
             Self::Archiver => "ar (C objects are gathered into libraries)",
             Self::Rustfmt => "rustfmt (the format gate)",
             Self::Clippy => "clippy (the lint gate)",
-            Self::Node => "Node 18 or later (tests run foreign clients in it)",
+            Self::Node => "Node 20 or later (the app is built and tests run foreign clients in it)",
             Self::Npm => "npm (it installs the foreign clients)",
             Self::Python => "Python 3 with venv (the bindings for Python)",
             Self::Jdk => "a JDK, 17 or later (the bindings for Kotlin)",
@@ -119,7 +119,7 @@ impl Need {
             Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
             Self::Clippy if means.rustup => "run `rustup component add clippy`",
             Self::Rustfmt | Self::Clippy => "install rustup, see https://rustup.rs",
-            Self::Node | Self::Npm if means.apt => "run `sudo apt-get install nodejs npm` (Debian 12 or later)",
+            Self::Node | Self::Npm if means.apt => "run `sudo apt-get install nodejs npm` (Debian 13 or later)",
             Self::Node | Self::Npm => "install it from https://nodejs.org",
         };
         format!("  {} is missing: {how}", self.name())

@@ -41,28 +41,30 @@ class App {
             }
             this.storage = await this.opened.storage();
             await this.opened.startSync();
-            await this.look();
+            const enrolled = await this.look();
             // Known only here: a phone that joins with a link has an event a moment later, too.
-            if (link && this.phase === 'ready') this.joined = true;
+            if (link && enrolled) this.joined = true;
         } catch (error) {
             this.failure = asMuster(error);
             this.phase = 'failed';
         }
     }
 
-    /** Who this device is, and how it stands. */
-    async look(): Promise<void> {
+    /** Who this device is, and how it stands. Says whether it belongs to an event. */
+    async look(): Promise<boolean> {
         const me = await this.core.me();
         const status = await this.core.status();
         journal.look(this.status, status);
         [this.me, this.status] = [me, status];
-        if (me && status.standing !== 'forgotten' && status.standing !== 'revoked') {
+        const enrolled = me !== null && status.standing !== 'forgotten' && status.standing !== 'revoked';
+        if (enrolled) {
             this.event = await this.core.event().catch(() => this.event);
             words.zone = this.event?.timeZone ?? '';
             this.phase = 'ready';
         } else {
             this.phase = 'unenrolled';
         }
+        return enrolled;
     }
 
     listen(listener: Listener): () => void {
