@@ -38,6 +38,7 @@ mod network;
 mod oracle;
 mod people;
 mod phone;
+mod restores;
 pub mod runner;
 mod sabotage;
 mod server;
@@ -106,6 +107,10 @@ pub struct Counters {
     pub hostile_refused: u64,
     /// Facts that they recorded as their role allows.
     pub hostile_work: u64,
+    /// How often the server was restored from a backup.
+    pub restores: u64,
+    /// Facts that it lacked then and that phones brought back.
+    pub brought_back: u64,
 }
 
 impl std::ops::AddAssign for Counters {
@@ -126,6 +131,8 @@ impl std::ops::AddAssign for Counters {
         self.hostile_attempts += other.hostile_attempts;
         self.hostile_refused += other.hostile_refused;
         self.hostile_work += other.hostile_work;
+        self.restores += other.restores;
+        self.brought_back += other.brought_back;
     }
 }
 

@@ -23,6 +23,7 @@ fn two_hundred_days_keep_every_promise() {
     assert!(counters.refused_by_server > 10, "{counters:?}");
     assert!(counters.hostile_attempts > 500 && counters.hostile_refused > 200, "{counters:?}");
     assert!(counters.hostile_work > 500, "{counters:?}");
+    assert!(counters.restores > 30 && counters.brought_back > 100, "{counters:?}");
     assert!(counters.verdicts_unchecked * 20 < counters.verdicts, "{counters:?}");
 }
 
@@ -71,6 +72,11 @@ fn a_phone_that_forgets_who_is_in_is_found() {
 #[test]
 fn a_server_that_lets_everything_in_is_found() {
     assert!(found(Sabotage::ServerAdmitsEverything).contains(&Rule::LetIn));
+}
+
+#[test]
+fn a_server_that_forgets_is_found_unless_everybody_knows_of_its_backup() {
+    assert!(found(Sabotage::ServerForgetsInSecret).contains(&Rule::KeepAcknowledged));
 }
 
 #[test]

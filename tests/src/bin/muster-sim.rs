@@ -129,6 +129,10 @@ fn finish(summary: &Summary, json: bool) -> ExitCode {
             "{} hostile attempts, {} told that they were refused, {} facts of hostile devices as they may",
             counters.hostile_attempts, counters.hostile_refused, counters.hostile_work
         ));
+        say(&format!(
+            "{} restores of the server, {} facts that phones brought back",
+            counters.restores, counters.brought_back
+        ));
     }
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

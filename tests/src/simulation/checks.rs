@@ -54,7 +54,7 @@ impl World<'_> {
     /// What a phone has shown as being on the server stays so, and the server has it on its disk.
     pub(super) fn look_at_phones(&mut self) -> Checked {
         for phone in &mut self.phones {
-            for id in phone.told.keys().copied().collect::<Vec<_>>() {
+            for id in phone.told.keys().copied().filter(|id| !self.forgotten.contains(id)).collect::<Vec<_>>() {
                 let on_server = phone.is_on_server(id)?;
                 if on_server {
                     phone.shown_on_server.insert(id);
@@ -74,7 +74,7 @@ impl World<'_> {
         }
         self.check_forgeries()?;
         for phone in &mut self.phones {
-            for id in phone.told.keys().copied().collect::<Vec<_>>() {
+            for id in phone.told.keys().copied().filter(|id| !self.forgotten.contains(id)).collect::<Vec<_>>() {
                 if !phone.shown_on_server.contains(&id) && phone.is_on_server(id)? {
                     phone.shown_on_server.insert(id);
                 }

@@ -30,7 +30,7 @@ impl World<'_> {
         note!(self, "the evening");
         self.call_off(|happening| {
             let acts = matches!(happening, Happening::Act { .. } | Happening::HostileActs { .. });
-            acts || matches!(happening, Happening::Trouble | Happening::Edit)
+            acts || matches!(happening, Happening::Trouble | Happening::Edit | Happening::BackUp | Happening::Restore)
         });
         self.server.disk.set_full(false);
         if !self.server.is_stopping() {
@@ -107,6 +107,7 @@ impl World<'_> {
 
     /// Everybody has everything: now all of it must be there, the same everywhere, and rightly shown.
     fn check_evening(&mut self) -> Checked {
+        self.expect_what_was_forgotten();
         self.look_at_phones()?;
         let told: Vec<_> = self.phones.iter().flat_map(|phone| phone.told.clone()).collect();
         for (id, fact) in &told {

@@ -14,4 +14,6 @@ pub enum Sabotage {
     PhoneForgetsAdmissions,
     /// The server lets everything in.
     ServerAdmitsEverything,
+    /// The server goes back to an earlier state and nobody is told.
+    ServerForgetsInSecret,
 }

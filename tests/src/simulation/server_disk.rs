@@ -16,7 +16,7 @@ use muster_server::storage::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::finding::{Checked, Rule};
+use super::finding::{Checked, Rule, own_fault};
 use super::sabotage::Sabotage;
 use super::trace::fingerprint;
 
@@ -52,12 +52,54 @@ struct State {
     writes: BTreeMap<DocId, u64>,
     /// What a disk that lies has not written yet.
     promised: Vec<(Instant, DocumentWrite)>,
+    /// How far each device was, as the server noted it last.
+    sync_states: BTreeMap<SyncStateKey, (Vec<u8>, Timestamp, u32)>,
+}
+
+/// What an operator keeps elsewhere: everything that was on the disk at one moment.
+#[derive(Debug)]
+pub(super) struct Backup {
+    heads: BTreeSet<ChangeHash>,
+    chunks: BTreeMap<DocRef, Vec<Vec<u8>>>,
+    sync_states: BTreeMap<SyncStateKey, (Vec<u8>, Timestamp, u32)>,
+    quarantined: Vec<NewQuarantined>,
 }
 
 impl ServerDisk {
     pub(super) fn new(event: EventId, sabotage: Option<Sabotage>) -> Self {
         let store = MemoryStore::new([event], LIMITS);
         Self { inner: Arc::new(Inner { store, state: Mutex::default(), sabotage }) }
+    }
+
+    pub(super) fn back_up(&self) -> Backup {
+        let state = self.state();
+        Backup {
+            heads: state.heads.clone(),
+            chunks: state.chunks.clone(),
+            sync_states: state.sync_states.clone(),
+            quarantined: self.inner.store.quarantined(),
+        }
+    }
+
+    /// A disk with what a backup has, and nothing that came later. It works as soon as it is asked.
+    pub(super) fn restored(event: EventId, sabotage: Option<Sabotage>, backup: Backup) -> Checked<Self> {
+        let disk = Self::new(event, sabotage);
+        let store = &disk.inner.store;
+        for (document, chunks) in &backup.chunks {
+            for bytes in chunks.iter().cloned() {
+                let write = DocumentWrite { event, document: *document, epoch: 0, bytes, heads: Vec::new() };
+                at_once(store.append(write))?;
+            }
+        }
+        for (key, (bytes, at, most)) in &backup.sync_states {
+            at_once(store.put_sync_states(vec![(key.clone(), bytes.clone())], *at, *most))?;
+        }
+        for entry in backup.quarantined {
+            at_once(store.quarantine(entry))?;
+        }
+        let Backup { heads, chunks, sync_states, .. } = backup;
+        *disk.state() = State { heads, chunks, sync_states, ..State::default() };
+        Ok(disk)
     }
 
     /// What was refused and kept, the oldest first.
@@ -161,6 +203,11 @@ impl ServerDisk {
     }
 }
 
+/// The answer of a store in memory, which nobody has to wait for.
+fn at_once<T>(answer: BoxFuture<'_, Result<T, StorageError>>) -> Checked<T> {
+    answer.now_or_never().ok_or_else(|| own_fault("memory is busy"))?.map_err(own_fault)
+}
+
 impl DocumentStore for ServerDisk {
     fn keep(&self, key: &'static str, _: String) -> BoxFuture<'_, Result<String, StorageError>> {
         // The server proposes what it drew. For a day that can be repeated nothing may be drawn elsewhere.
@@ -231,6 +278,8 @@ impl DocumentStore for ServerDisk {
     ) -> BoxFuture<'_, Result<(), StorageError>> {
         async move {
             self.check_room()?;
+            let noted = states.iter().map(|(key, bytes)| (key.clone(), (bytes.clone(), now, max_per_device)));
+            self.state().sync_states.extend(noted);
             self.inner.store.put_sync_states(states, now, max_per_device).await
         }
         .boxed()

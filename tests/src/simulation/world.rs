@@ -1,9 +1,10 @@
 //! The simulated day: one queue of what happens next, and everybody it happens to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::ChangeHash;
 use muster_client_core::event::{Event, LinkId};
+use muster_model::id::FactId;
 use muster_protocol::DocumentId;
 
 use super::disk::{Disk, Kind};
@@ -14,7 +15,7 @@ use super::hostile::{Forbidden, Hostile};
 use super::phone::Phone;
 use super::sabotage::Sabotage;
 use super::server::{Confirmed, Server};
-use super::server_disk::ServerDisk;
+use super::server_disk::{Backup, ServerDisk};
 use super::shadow::Shadows;
 use super::socket::ConnectionId;
 use super::trace::Trace;
@@ -55,6 +56,10 @@ pub(super) enum Happening {
     HostileActs { hostile: usize },
     /// A hostile device that was refused something comes back.
     HostileReturns { hostile: usize },
+    /// An operator makes a backup of the server.
+    BackUp,
+    /// An operator goes back to the backup.
+    Restore,
     /// Something goes wrong.
     Trouble,
     /// A coordinator edits something.
@@ -70,6 +75,10 @@ pub(super) struct World<'t> {
     /// What the server's disk has, as read by whoever checks.
     pub(super) server_shadows: Shadows,
     pub(super) confirmed: Vec<Confirmed>,
+    /// What an operator keeps elsewhere of the server.
+    pub(super) backup: Option<Backup>,
+    /// Facts that the server had before it was restored from that, and did not have after.
+    pub(super) forgotten: BTreeSet<FactId>,
     pub(super) phones: Vec<Phone>,
     /// Devices with good tokens in bad hands.
     pub(super) hostiles: Vec<Hostile>,
@@ -117,6 +126,8 @@ impl<'t> World<'t> {
             server: Server::new(day.event, day.opening, disk),
             server_shadows: Shadows::default(),
             confirmed: Vec::new(),
+            backup: None,
+            forgotten: BTreeSet::new(),
             day,
             phones: Vec::new(),
             hostiles: Vec::new(),
@@ -144,6 +155,7 @@ impl<'t> World<'t> {
         }
         world.people_phones(&mut plan)?;
         world.hire_hostiles();
+        world.plan_restore(seed);
         Ok(world)
     }
 
@@ -243,6 +255,11 @@ impl<'t> World<'t> {
             }
             Happening::HostileActs { hostile } => self.hostile_acts(hostile),
             Happening::HostileReturns { hostile } => self.hostile_dials(hostile),
+            Happening::BackUp => {
+                self.back_up();
+                Ok(())
+            }
+            Happening::Restore => self.restore(),
             Happening::Trouble => self.trouble(),
             Happening::Edit => {
                 self.edit();

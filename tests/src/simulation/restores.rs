@@ -1,0 +1,73 @@
+//! A server that an operator takes back to a backup in the middle of the day.
+//!
+//! Phones have told people that facts are on the server which it then no longer has. From the restore until the evening
+//! those are not asked of it; in the evening every one of them must be there again, since the phones still hold them.
+//! Edits of coordinators come back with the phones that hold them, and go if there is none.
+
+use super::draw::Draw;
+use super::finding::Checked;
+use super::sabotage::Sabotage;
+use super::server_disk::ServerDisk;
+use super::shadow::Shadows;
+use super::world::{Happening, World, note};
+
+impl World<'_> {
+    /// On some days the server is restored from a backup.
+    pub(super) fn plan_restore(&mut self, seed: u64) {
+        let mut fate = Draw::new(seed, 6);
+        if !fate.percent(30) {
+            return;
+        }
+        let back_up_ms = fate.between(20_000, self.weather.length_ms / 2);
+        let restore_ms = fate.between(back_up_ms + 10_000, self.weather.length_ms - 20_000);
+        self.at(back_up_ms, Happening::BackUp);
+        self.at(restore_ms, Happening::Restore);
+    }
+
+    pub(super) fn back_up(&mut self) {
+        note!(self, "an operator makes a backup of the server");
+        self.backup = Some(self.server.disk.back_up());
+    }
+
+    /// The server's machine is lost: it starts again with what the backup has.
+    pub(super) fn restore(&mut self) -> Checked {
+        let Some(backup) = self.backup.take() else { return Ok(()) };
+        let was_running = self.server.is_running();
+        if was_running {
+            self.confirmed.extend(self.server.take_confirmed());
+            self.server.crash();
+            self.server_is_gone()?;
+        }
+        self.check_server_disk()?;
+        let before = std::mem::take(&mut self.server_shadows);
+        self.server.disk = ServerDisk::restored(self.day.event, self.sabotage, backup)?;
+        for document in self.server.disk.documents() {
+            self.server_shadows.update(document, &self.server.disk.chunks(&document))?;
+        }
+        let lost = lost(&before, &self.server_shadows);
+        note!(self, "the server is restored from its backup and lacks {} facts", lost.len());
+        self.counters.restores += 1;
+        if self.sabotage == Some(Sabotage::ServerForgetsInSecret) {
+            return Ok(());
+        }
+        self.forgotten.extend(lost);
+        let known = &self.server_shadows;
+        self.confirmed.retain(|edit| known.knows(&edit.document, &edit.heads));
+        for phone in &mut self.phones {
+            phone.shown_on_server.retain(|id| !self.forgotten.contains(id));
+        }
+        Ok(())
+    }
+
+    /// In the evening nothing is excused any more.
+    pub(super) fn expect_what_was_forgotten(&mut self) {
+        let back = std::mem::take(&mut self.forgotten);
+        let back = back.into_iter().filter(|id| self.server_shadows.fact(*id).is_some()).count();
+        self.counters.brought_back += u64::try_from(back).unwrap_or_default();
+    }
+}
+
+/// The facts that are in the first and not in the second.
+fn lost(before: &Shadows, after: &Shadows) -> Vec<muster_model::id::FactId> {
+    before.facts().map(|(_, fact)| fact.id).filter(|id| after.fact(*id).is_none()).collect()
+}
