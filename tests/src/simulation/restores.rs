@@ -2,7 +2,8 @@
 //!
 //! Phones have told people that facts are on the server which it then no longer has. From the restore until the evening
 //! those are not asked of it; in the evening every one of them must be there again, since the phones still hold them.
-//! Edits of coordinators come back with the phones that hold them, and go if there is none.
+//! Nobody edits anything from before the backup until the restore: an edit that the server forgets comes back only with a
+//! coordinator's device, and no phone of these days is one. Until then phones of the crew show what the server lacks.
 
 use super::draw::Draw;
 use super::finding::Checked;
@@ -10,6 +11,9 @@ use super::sabotage::Sabotage;
 use super::server_disk::ServerDisk;
 use super::shadow::Shadows;
 use super::world::{Happening, World, note};
+
+/// How long it may take until an edit is on the server's disk, or has failed.
+const EDITED_BY_MS: i64 = 60_000;
 
 impl World<'_> {
     /// On some days the server is restored from a backup.
@@ -20,6 +24,7 @@ impl World<'_> {
         }
         let back_up_ms = fate.between(20_000, self.weather.length_ms / 2);
         let restore_ms = fate.between(back_up_ms + 10_000, self.weather.length_ms - 20_000);
+        self.no_edits_ms = back_up_ms.saturating_sub(EDITED_BY_MS)..restore_ms;
         self.at(back_up_ms, Happening::BackUp);
         self.at(restore_ms, Happening::Restore);
     }

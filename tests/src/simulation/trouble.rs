@@ -252,6 +252,9 @@ impl World<'_> {
         if self.now_ms + wait_ms < self.weather.length_ms {
             self.after(wait_ms, Happening::Edit);
         }
+        if self.no_edits_ms.contains(&self.now_ms) {
+            return;
+        }
         match self.people.below(8) {
             0 | 1 => self.edit_attendee(),
             2 => {

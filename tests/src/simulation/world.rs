@@ -1,6 +1,7 @@
 //! The simulated day: one queue of what happens next, and everybody it happens to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use automerge::ChangeHash;
 use muster_client_core::event::{Event, LinkId};
@@ -77,6 +78,8 @@ pub(super) struct World<'t> {
     pub(super) confirmed: Vec<Confirmed>,
     /// What an operator keeps elsewhere of the server.
     pub(super) backup: Option<Backup>,
+    /// When coordinators edit nothing.
+    pub(super) no_edits_ms: Range<i64>,
     /// Facts that the server had before it was restored from that, and did not have after.
     pub(super) forgotten: BTreeSet<FactId>,
     pub(super) phones: Vec<Phone>,
@@ -127,6 +130,7 @@ impl<'t> World<'t> {
             server_shadows: Shadows::default(),
             confirmed: Vec::new(),
             backup: None,
+            no_edits_ms: 0..0,
             forgotten: BTreeSet::new(),
             day,
             phones: Vec::new(),
