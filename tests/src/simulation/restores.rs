@@ -53,7 +53,7 @@ impl World<'_> {
         note!(self, "the server is restored from its backup and lacks {} facts", lost.len());
         self.counters.restores += 1;
         if self.sabotage == Some(Sabotage::ServerForgetsInSecret) {
-            return Ok(());
+            return self.check_server_disk();
         }
         self.forgotten.extend(lost);
         let known = &self.server_shadows;
@@ -61,7 +61,7 @@ impl World<'_> {
         for phone in &mut self.phones {
             phone.shown_on_server.retain(|id| !self.forgotten.contains(id));
         }
-        Ok(())
+        self.check_server_disk()
     }
 
     /// In the evening nothing is excused any more.
