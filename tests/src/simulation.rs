@@ -15,7 +15,8 @@
 //!
 //! On some days there are devices with good tokens in bad hands (`hostile`). They write honest facts and forged changes by
 //! hand: none of what is forged may stand on the server, what is kept of it stays within the limits of the quarantine, and
-//! to everybody else it is a day like any other.
+//! to everybody else it is a day like any other. On others an operator takes the server back to a backup (`restores`),
+//! and phones bring back what it forgot.
 //!
 //! Time passes only when nobody has anything to do, so a day of ten minutes takes some hundredths of a second.
 //!
