@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use automerge::sync::{Capability, Have, Message, MessageFlags, SyncDoc};
-use automerge::{Automerge, ChangeHash, PatchLog};
+use automerge::{Automerge, ChangeHash, PatchLog, ReadDoc};
 
 use super::{DocSync, Outgoing, Received, RefusedChanges, Reset, Role, SyncError, has_change};
 use crate::guard::{ChangeSummary, SyncSummary};
@@ -205,7 +205,17 @@ impl DocSync {
             }
         }
         let knows_theirs = self.state.their_have.is_some() && self.state.their_need.is_some();
-        let mut message = doc.generate_sync_message(&mut self.state)?;
+        let capabilities = self.state.their_capabilities.clone();
+        if !doc.get_missing_deps(&[]).is_empty()
+            && let Some(capabilities) = &mut self.state.their_capabilities
+        {
+            // Automerge sends a whole document as it saves it, with what waits in its queue: changes that nobody could
+            // judge to the end and that nobody has stored. One by one it sends what is in the document alone.
+            capabilities.retain(|capability| *capability != Capability::MessageV2);
+        }
+        let generated = doc.generate_sync_message(&mut self.state);
+        self.state.their_capabilities = capabilities;
+        let mut message = generated?;
         if self.reset == Reset::Needed {
             self.reset = Reset::Sent;
             self.level = None;

@@ -99,3 +99,20 @@ fn changes_that_wait_for_others_are_not_passed_on() {
     assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
     assert!(phone.doc.get_missing_deps(&[]).is_empty());
 }
+
+#[test]
+fn what_waits_for_others_is_passed_on_to_nobody() {
+    for phone in [document("phone 1"), begun("phone 2").0] {
+        let (mut server, _) = with_history();
+        server.sync = DocSync::new(FULL, bulk());
+        let mut author = server.doc.clone().with_actor(ActorId::from(b"author"));
+        edit(&mut author, "what the server never gets");
+        let waiting = edit(&mut author, "what builds on it");
+        server.doc.apply_changes(author.get_change_by_hash(&waiting)).unwrap();
+        assert!(!server.doc.get_missing_deps(&[]).is_empty());
+        let mut phone = Side::new(phone, FULL, bulk());
+        converse(&mut phone, &mut server);
+        assert_eq!(phone.doc.get_heads(), server.doc.get_heads());
+        assert!(phone.doc.get_missing_deps(&[]).is_empty());
+    }
+}

@@ -106,6 +106,8 @@ impl Document {
 
     /// Whether changes of this peer are let in. What was refused once stays refused on this connection.
     pub(super) fn judge(&mut self, link: u64, (summary, data): (&SyncSummary, &[u8]), authors: &Known) -> Decision {
+        // A message before this one of the same round may have brought what this one builds on.
+        self.ledger.refresh(&self.doc);
         let Some(peer) = self.peers.get(&link) else {
             return Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() };
         };
