@@ -18,9 +18,10 @@ use super::trace::fingerprint;
 #[derive(Debug)]
 struct Shadow {
     doc: Automerge,
-    /// How many chunks were read, and the first of them: a snapshot takes the place of all.
+    /// How many chunks were read, the first of them and the last: a snapshot takes the place of all, and may be the same as
+    /// the one before when what came since was refused.
     chunks: usize,
-    first: u64,
+    ends: (u64, u64),
     /// The facts read so far. A fact is never changed.
     facts: BTreeMap<FactId, Fact>,
     records: Records,
@@ -46,20 +47,24 @@ pub(super) fn reader() -> automerge::ActorId {
     DeviceId::from_random([0; 8]).actor([0; 8])
 }
 
+fn ends(chunks: &[Vec<u8>]) -> (u64, u64) {
+    let end = |chunk: Option<&Vec<u8>>| chunk.map(|chunk| fingerprint(chunk)).unwrap_or_default();
+    (end(chunks.first()), end(chunks.last()))
+}
+
 impl Shadow {
     fn read(chunks: &[Vec<u8>]) -> Checked<Self> {
         let doc = document::load(&chunks.concat(), reader()).map_err(own_fault)?;
-        let first = chunks.first().map(|chunk| fingerprint(chunk)).unwrap_or_default();
-        Ok(Self { doc, chunks: chunks.len(), first, facts: BTreeMap::new(), records: Records::default() })
+        let ends = ends(chunks);
+        Ok(Self { doc, chunks: chunks.len(), ends, facts: BTreeMap::new(), records: Records::default() })
     }
 
     fn update(&mut self, chunks: &[Vec<u8>]) -> Checked {
-        let first = chunks.first().map(|chunk| fingerprint(chunk)).unwrap_or_default();
-        match chunks.get(self.chunks..) {
-            Some(news) if first == self.first => {
+        match chunks.split_at_checked(self.chunks) {
+            Some((read, news)) if ends(read) == self.ends => {
                 if !news.is_empty() {
                     self.doc.load_incremental(&news.concat()).map_err(own_fault)?;
-                    self.chunks = chunks.len();
+                    (self.chunks, self.ends) = (chunks.len(), ends(chunks));
                 }
             }
             _ => *self = Self::read(chunks)?,
