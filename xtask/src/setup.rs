@@ -56,7 +56,7 @@ impl Need {
             Self::Rustfmt => "rustfmt (the format gate)",
             Self::Clippy => "clippy (the lint gate)",
             Self::Node => "Node 20 or later (the app is built and tests run foreign clients in it)",
-            Self::Npm => "npm (it installs the foreign clients)",
+            Self::Npm => "npm (it installs what the app is built from, and the foreign clients)",
             Self::Python => "Python 3 with venv (the bindings for Python)",
             Self::Jdk => "a JDK, 17 or later (the bindings for Kotlin)",
             Self::Maven => "Maven (the bindings for Kotlin)",

@@ -45,7 +45,7 @@ impl AutomergeRepo {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("node runs: Node 18 or later is installed");
+            .expect("node runs: Node 20 or later is installed");
         let (commands, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (waiting, uncaught) = (Arc::default(), watch::Sender::new(Vec::new()));
         tokio::spawn(hear(answers, Arc::clone(&waiting), uncaught.clone()));
