@@ -295,3 +295,23 @@ test('a damaged database is put aside, and another one takes its place', async (
     await again.reload();
     assert.equal((await call(again, 'checkpoints')).length > 0, true, 'and it is the one that is opened from now on');
 });
+
+test('a full phone refuses what it cannot keep, keeps what it had, and goes on when there is space', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    await call(page, 'stopSync');
+    await call(page, 'scan', entrance, tickets[0]);
+    const session = await context.newCDPSession(page);
+    await session.send('Storage.overrideQuotaForOrigin', { origin: server.url, quotaSize: 1 });
+    // What the files have room for is used up first.
+    let kept = 1;
+    const full = async () => {
+        for (; kept < 400; kept += 1) await call(page, 'scan', entrance, tickets[kept]);
+    };
+    await assert.rejects(full(), { code: 'storage_full', retry: 'needs_user' });
+    assert.equal((await call(page, 'counts', entrance)).total.admitted, kept);
+    await session.send('Storage.overrideQuotaForOrigin', { origin: server.url });
+    assert.equal((await call(page, 'scan', entrance, tickets[kept])).verdict.type, 'admitted');
+    await call(page, 'startSync');
+    await until(page, 'status', [], sent);
+});
