@@ -353,6 +353,15 @@ impl Client {
         self.record(Command::Arrive { presenter }).await
     }
 
+    /// Says again what of this device's own work a server refused: a coordinator may have given its rights back, or the
+    /// server may be a restored one that knows nothing of it.
+    ///
+    /// # Errors
+    /// If it could not be kept.
+    pub async fn offer_again(&self) -> Result<(), ClientError> {
+        self.tell(Event::Command(Command::OfferAgain)).await.map(drop)
+    }
+
     /// Says who works with this device; facts carry it.
     ///
     /// # Errors
