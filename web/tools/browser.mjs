@@ -1,8 +1,12 @@
 // Starts the system's own Chromium: nothing is downloaded for it.
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** With letters of our own the screens look the same whatever fonts a machine has. */
+const FONTCONFIG_FILE = join(import.meta.dirname, 'fonts.conf');
 
 export function launch() {
     const executablePath = places.find((place) => place && existsSync(place));
@@ -11,5 +15,6 @@ export function launch() {
     return chromium.launch({
         executablePath,
         args: ['--no-sandbox', ...quiet, '--disable-component-update', '--disable-sync', '--font-render-hinting=none'],
+        env: { ...process.env, FONTCONFIG_FILE },
     });
 }

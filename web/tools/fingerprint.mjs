@@ -1,42 +1,72 @@
-// A picture as a few numbers: its size, and how bright it is in each field of a grid. Small enough to keep beside the code,
-// and it survives that machines draw letters a little differently.
+// A picture as a few letters: how bright each field of a grid is, and its colour, four fields together. Small enough to keep
+// beside the code, and it survives that browsers smooth letters a little differently.
 import { PNG } from 'pngjs';
 
-const COLUMNS = 18;
-/** How much fields may differ: in steps of sixteenths, as the mean of the worst twentieth. */
-export const TOLERANCE = 1.5;
+/** The side of a field on a phone; a wide screen has as many fields in a row as this allows, and no more than `COLUMNS`. */
+const SIDE = 20;
+const COLUMNS = 36;
+/** How much fields may differ: in sixty-fourths of all the way from black to white, as the mean of the worst hundredth. The
+ * same browser with the same letters differs by nothing; one icon that is gone, by four. */
+export const TOLERANCE = 2;
 
-/** `width`x`height`:one hexadecimal digit a field. */
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** `columns`x`rows`x`side`:brightness:blueness:redness, one letter a field or four fields. */
 export function fingerprint(file) {
     const { width, height, data } = PNG.sync.read(file);
-    const rows = Math.max(1, Math.round((COLUMNS * height) / width));
-    const [sums, counts] = [new Float64Array(COLUMNS * rows), new Uint32Array(COLUMNS * rows)];
+    const side = Math.max(SIDE, Math.ceil(width / COLUMNS));
+    const fine = grid(width, height, side);
+    const coarse = [grid(width, height, 2 * side), grid(width, height, 2 * side)];
     for (let y = 0; y < height; y += 2) {
-        const row = Math.min(rows - 1, Math.floor((y * rows) / height));
         for (let x = 0; x < width; x += 2) {
-            const field = row * COLUMNS + Math.floor((x * COLUMNS) / width);
             const pixel = (y * width + x) * 4;
-            sums[field] += 0.3 * data[pixel] + 0.59 * data[pixel + 1] + 0.11 * data[pixel + 2];
-            counts[field] += 1;
+            const [red, green, blue] = [data[pixel], data[pixel + 1], data[pixel + 2]];
+            const bright = 0.3 * red + 0.59 * green + 0.11 * blue;
+            fine.add(x, y, bright);
+            coarse[0].add(x, y, 128 + (blue - bright) / 2);
+            coarse[1].add(x, y, 128 + (red - bright) / 2);
         }
     }
-    const digits = [...sums].map((sum, field) =>
-        Math.min(15, Math.floor(sum / Math.max(1, counts[field]) / 16)).toString(16),
-    );
-    return `${width}x${rows}:${digits.join('')}`;
+    return `${fine.columns}x${fine.rows}x${side}:${[fine, ...coarse].map((each) => each.letters()).join(':')}`;
 }
 
+function grid(width, height, side) {
+    const [columns, rows] = [Math.ceil(width / side), Math.ceil(height / side)];
+    const [sums, counts] = [new Float64Array(columns * rows), new Uint32Array(columns * rows)];
+    return {
+        columns,
+        rows,
+        add(x, y, value) {
+            const field = Math.floor(y / side) * columns + Math.floor(x / side);
+            sums[field] += value;
+            counts[field] += 1;
+        },
+        letters: () => [...sums].map((sum, field) => LETTERS[Math.floor(sum / counts[field] / 4)]).join(''),
+    };
+}
+
+/** How much two pictures differ, and where most. */
 export function difference(one, other) {
-    const [sizeOne = '', fieldsOne = ''] = one.split(':');
-    const [sizeOther = '', fieldsOther = ''] = other.split(':');
-    const [width, rows] = sizeOne.split('x').map(Number);
-    const [otherWidth, otherRows] = sizeOther.split('x').map(Number);
-    // Other letters may break a line more or less; a screen that grew by a tenth has changed.
-    if (width !== otherWidth || Math.abs(rows - otherRows) > Math.max(1, rows * 0.1)) return Infinity;
-    const length = Math.min(fieldsOne.length, fieldsOther.length);
-    const steps = Array.from({ length }, (_, at) =>
-        Math.abs(parseInt(fieldsOne[at], 16) - parseInt(fieldsOther[at], 16)),
-    );
-    const worst = steps.sort((a, b) => b - a).slice(0, Math.max(1, Math.ceil(length / 20)));
-    return worst.reduce((sum, step) => sum + step, 0) / worst.length;
+    const [size, ...planes] = one.split(':');
+    const [otherSize, ...otherPlanes] = other.split(':');
+    const [columns, rows, side] = size.split('x').map(Number);
+    const [otherColumns, otherRows] = otherSize.split('x').map(Number);
+    // A pixel more or less may be a row more or less.
+    if (columns !== otherColumns || Math.abs(rows - otherRows) > 1)
+        return { by: Infinity, where: `it is of another size: ${otherSize}, was ${size}` };
+    const found = planes.map((letters, at) => {
+        const width = at === 0 ? columns : Math.ceil(columns / 2);
+        const both = Math.min(letters.length, otherPlanes[at].length);
+        const steps = [...letters.slice(0, both)].map((letter, field) => ({
+            step: Math.abs(LETTERS.indexOf(letter) - LETTERS.indexOf(otherPlanes[at][field])),
+            field,
+        }));
+        const worst = steps.sort((a, b) => b.step - a.step).slice(0, Math.ceil(both / 100));
+        const [x, y] = [worst[0].field % width, Math.floor(worst[0].field / width)].map(
+            (place) => place * side * (at === 0 ? 1 : 2),
+        );
+        const by = worst.reduce((sum, { step }) => sum + step, 0) / worst.length;
+        return { by, where: `${['brightness', 'blue', 'red'][at]} by ${by.toFixed(1)}, most at ${x},${y}` };
+    });
+    return found.sort((a, b) => b.by - a.by)[0];
 }

@@ -81,7 +81,12 @@ export const scenes = [
     { name: 'welcome', scenario: 'staff', path: '/welcome' },
     { name: 'revoked', scenario: 'revoked', path: '/' },
     { name: 'presenter', scenario: 'presenter', path: '/mine' },
-    { name: 'overview', scenario: 'coordinator', path: '/overview', act: first('main .quiet') },
+    {
+        name: 'overview',
+        scenario: 'coordinator',
+        path: '/overview',
+        act: steps(first('main .quiet'), async (page) => page.locator('main .wide canvas').waitFor()),
+    },
     { name: 'overview-empty', scenario: 'empty', path: '/overview' },
     { name: 'tasks', scenario: 'coordinator', path: '/tasks' },
     { name: 'files', scenario: 'coordinator', path: '/files' },

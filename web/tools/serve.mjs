@@ -47,6 +47,6 @@ export async function serve(root, port = 0) {
 }
 
 if (process.argv[1]?.endsWith('serve.mjs')) {
-    const { url } = await serve('dist', Number(process.argv[2] ?? 4173));
+    const { url } = await serve('dist-fake', Number(process.argv[2] ?? 4173));
     console.log(url);
 }

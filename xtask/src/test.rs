@@ -20,7 +20,7 @@ use crate::workspace::{Workspace, run as run_program};
 /// How much to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the demo, the bindings, the made requests and the look at licences
+    /// Leave out the demo, the bindings, the made requests, the look at licences and all that needs a browser
     #[arg(long)]
     fast: bool,
 }
@@ -44,8 +44,19 @@ const GATES: [(&str, Action); 8] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 4] =
-    [("demo", demo::check), ("bindings", bindings::check), ("api", api_check::check), ("deny", deny::check)];
+const SLOW_GATES: [(&str, Action); 7] = [
+    ("demo", demo::check),
+    ("bindings", bindings::check),
+    ("api", api_check::check),
+    ("deny", deny::check),
+    ("browser", web::core_stories),
+    ("screens", web::screens),
+    ("days", web::days),
+];
+
+/// The app for the servers that are built after it, and the gate that they are built for first.
+const CARRIED: (&str, Action) = ("core", web::carried);
+const FIRST_TO_BUILD: &str = "clippy";
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,14 +82,24 @@ impl fmt::Display for Outcome {
 /// [`Error::Step`] naming the step that failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     println!("{}", data_notice(data_folder()?.as_deref()));
-    let mut steps: Vec<(&str, Action)> = vec![("setup", |_| setup::run_for_tests())];
-    steps.extend(GATES);
-    if !args.fast {
-        steps.extend(SLOW_GATES);
-    }
+    let steps = steps(args.fast);
     let (outcomes, failure) = run_steps(&Workspace::find()?, &steps);
     println!("\n{}", table(&outcomes));
     failure.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+fn steps(fast: bool) -> Vec<(&'static str, Action)> {
+    let mut steps: Vec<(&str, Action)> = vec![("setup", |_| setup::run_for_tests())];
+    for gate in GATES {
+        if !fast && gate.0 == FIRST_TO_BUILD {
+            steps.push(CARRIED);
+        }
+        steps.push(gate);
+    }
+    if !fast {
+        steps.extend(SLOW_GATES);
+    }
+    steps
 }
 
 fn run_steps(workspace: &Workspace, steps: &[(&'static str, Action)]) -> (Vec<(&'static str, Outcome)>, Option<Error>) {
@@ -176,6 +197,17 @@ mod tests {
         let expected =
             "format         1.5 s\nclippy        12.0 s  FAILED\ntests            -    not run\ntotal         13.5 s";
         assert_eq!(table(&outcomes), expected);
+    }
+
+    #[test]
+    fn the_app_is_built_before_the_servers_that_carry_it() {
+        let names: Vec<&str> = steps(false).into_iter().map(|(name, _)| name).collect();
+        let at = |wanted: &str| names.iter().position(|name| *name == wanted).unwrap();
+        assert!(
+            at(CARRIED.0) < at("clippy") && at("clippy") < at("binaries") && at("binaries") < at("days"),
+            "{names:?}"
+        );
+        assert!(steps(true).iter().all(|(name, _)| *name != CARRIED.0));
     }
 
     #[test]

@@ -62,7 +62,10 @@ async fn what_is_no_json_is_refused() {
 
 #[tokio::test]
 async fn what_is_not_there_says_so() {
-    let app = TestApp::start().await;
+    // Without the app, which this server may have been built with.
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().display().to_string();
+    let app = TestApp::start_with(tempfile::tempdir().unwrap(), |config| config.http.web_dir = dir).await;
     for (method, path, status, code) in [
         (Method::GET, "/", 404, "not_found"),
         (Method::GET, "/api/v2/events", 404, "not_found"),

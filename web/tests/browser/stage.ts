@@ -13,7 +13,7 @@ export class Stage {
     ) {}
 
     static async set(): Promise<Stage> {
-        return new Stage(await launch(), await serve('dist'));
+        return new Stage(await launch(), await serve('dist-fake'));
     }
 
     get url(): string {

@@ -91,11 +91,16 @@ export class Server {
         await rm(this.folder, { recursive: true, force: true });
     }
 
+    /** Runs a command of `muster` and gives what it prints. */
+    async said(...args) {
+        const options = { env: this.#environment, maxBuffer: 64 * 1024 * 1024 };
+        const { stdout } = await run(PROGRAM, [...args, '--data', this.data], options);
+        return stdout;
+    }
+
     /** Runs a command of `muster` and gives its JSON. */
     async command(...args) {
-        const options = { env: this.#environment, maxBuffer: 64 * 1024 * 1024 };
-        const { stdout } = await run(PROGRAM, [...args, '--json', '--data', this.data], options);
-        return JSON.parse(stdout);
+        return JSON.parse(await this.said(...args, '--json'));
     }
 
     /** Creates an event with the sample conference. */

@@ -1,62 +1,28 @@
 /** The whole day, with the app as it was built, the real core in it, and the real server. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SAMPLES, Server, launch } from '../core/stage.mjs';
+import { APP, joined, paidTickets, person, verdict, wedge } from './people.mjs';
 import { video } from './video.mjs';
 
-const DIST = resolve(import.meta.dirname, '../../dist');
 let browser;
 let tickets;
 
 before(async () => {
     browser = await launch();
-    const [, ...rows] = (await readFile(join(SAMPLES, 'attendees.csv'), 'utf8')).split('\n');
-    const paid = rows.filter((row) => row.includes(',Delegate,') && row.includes(',paid,'));
-    tickets = paid.map((row) => ({ code: row.split(',')[0], name: row.split(',').slice(1, 3).join(' ') }));
+    tickets = await paidTickets();
 });
 after(() => browser.close());
 
-/** Somebody's browser, in English, and what went wrong in it. */
-async function person(t, from = browser) {
-    const context = await from.newContext({ locale: 'en', viewport: { width: 390, height: 800 } });
-    t.after(() => context.close());
-    const page = await context.newPage();
-    page.faults = [];
-    page.on('pageerror', (error) => page.faults.push(error.message));
-    return page;
-}
-
-/** Opens a link as it was sent, joins, and waits until everything is here. */
-async function join_(page, link, name) {
-    await page.goto(link);
-    await page.getByLabel('What to call this phone').fill(name);
-    await page.getByRole('button', { name: 'Join' }).click();
-    await page.getByText('Everything is here. The network is not needed any more.').waitFor();
-    await page.getByRole('link', { name: 'Start' }).click();
-}
-
-async function wedge(page, code) {
-    await page.getByRole('searchbox').waitFor();
-    await Promise.all([...code, 'Enter'].map((key) => page.keyboard.press(key)));
-}
-
-async function verdict(page, word, name) {
-    const shown = page.getByRole('alertdialog', { name: word });
-    await shown.getByText(name).waitFor();
-    await page.keyboard.press('Escape');
-    await shown.waitFor({ state: 'hidden' });
-}
-
 /** An event that a coordinator fills, at the screens. */
 async function planned(t) {
-    const server = await Server.start({ MUSTER_HTTP_WEB_DIR: DIST });
+    const server = await Server.start(APP);
     t.after(() => server.stop());
     const event = await server.event();
-    const desk = await person(t);
+    const desk = await person(t, browser);
     await desk.setViewportSize({ width: 1280, height: 800 });
-    await join_(desk, await server.invite(event, 'coordinator', 'Desk'), 'Desk');
+    await joined(desk, await server.invite(event, 'coordinator', 'Desk'), 'Desk');
     await desk.getByRole('link', { name: 'Files' }).click();
     const files = ['conference.xml', 'attendees.csv', 'rooms.csv', 'presenters.csv'].map((name) => join(SAMPLES, name));
     await desk.locator('input[type=file]').setInputFiles(files);
@@ -80,9 +46,9 @@ async function code(desk) {
 
 test('a coordinator plans, two doors work alone, and everything meets again', async (t) => {
     const { server, desk } = await planned(t);
-    const [a, b] = [await person(t), await person(t)];
-    await join_(a, `${server.url}/enrol#${await code(desk)}`, 'Gate A');
-    await join_(b, `${server.url}/enrol#${await code(desk)}`, 'Gate B');
+    const [a, b] = [await person(t, browser), await person(t, browser)];
+    await joined(a, `${server.url}/enrol#${await code(desk)}`, 'Gate A');
+    await joined(b, `${server.url}/enrol#${await code(desk)}`, 'Gate B');
     for (const page of [a, b]) await page.evaluate(() => navigator.serviceWorker.ready);
 
     // The network goes, and so does the server.
@@ -129,7 +95,7 @@ for (const [how, options] of [
     ['on a bright screen', { paper: 255, ink: 120 }],
 ]) {
     test(`the camera reads a ticket that is ${how}`, async (t) => {
-        const server = await Server.start({ MUSTER_HTTP_WEB_DIR: DIST });
+        const server = await Server.start(APP);
         t.after(() => server.stop());
         const event = await server.event(join(SAMPLES, 'conference.xml'), join(SAMPLES, 'attendees.csv'));
         const file = join(server.folder, 'ticket.y4m');
@@ -141,7 +107,7 @@ for (const [how, options] of [
         ]);
         t.after(() => eye.close());
         const page = await person(t, eye);
-        await join_(page, await server.invite(event, 'staff', 'Gate A'), 'Gate A');
+        await joined(page, await server.invite(event, 'staff', 'Gate A'), 'Gate A');
         const start = page.getByRole('button', { name: 'Start the camera' });
         const shown = page.getByRole('alertdialog', { name: 'Let in' }).getByText(tickets[2].name);
         // It starts by itself where somebody allowed it before.
