@@ -12,7 +12,7 @@ use muster_model::fact::{self, Entry, EntryVia, Fact, FactBody};
 use muster_model::id::{AttendeeId, CheckpointId, DeviceId, EventId, FactId, RecordId};
 use muster_model::time::Timestamp;
 use muster_protocol::DocLedger;
-use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
+use muster_protocol::guard::{DocumentSize, GuardError, GuardLimits, check_sync_message};
 use muster_server::hub::{Admission, Decision, Known, Principal, RuleAdmission, Upload};
 
 use crate::error::BenchError;
@@ -72,60 +72,90 @@ fn each(took: Duration) -> f64 {
     took.as_secs_f64() * 1e6 / f64::from(CHANGES)
 }
 
-/// Measures both on the same changes.
+/// What it cost, in all.
+#[derive(Default)]
+struct Spent {
+    guarding: Duration,
+    judging: Duration,
+    applying: Duration,
+}
+
+/// What a hub knows of a document while it takes changes in.
+struct Hub {
+    doc: Automerge,
+    ledger: DocLedger,
+    awaited: Awaited,
+    authors: Known,
+}
+
+impl Hub {
+    fn new() -> Result<Self, BenchError> {
+        Ok(Self { doc: begun(99)?, ledger: DocLedger::default(), awaited: Awaited::default(), authors: Known::new() })
+    }
+
+    /// A round: each message is guarded and judged, then all that they bring is applied.
+    fn take(&mut self, round: &[(DeviceId, Change)], spent: &mut Spent) -> Result<(), BenchError> {
+        let messages: Vec<_> = round.iter().map(|(device, change)| (*device, message(change))).collect();
+        let wire = |error: GuardError| BenchError::Wire(error.to_string());
+        let begun = Instant::now();
+        let check =
+            |(_, data): &(_, Vec<u8>)| check_sync_message(data, &GuardLimits::phone(), &DocumentSize::default());
+        let summaries: Vec<_> = messages.iter().map(check).collect::<Result<_, _>>().map_err(wire)?;
+        spent.guarding = spent.guarding.saturating_add(begun.elapsed());
+
+        let begun = Instant::now();
+        let mut admitted = Vec::new();
+        self.ledger.refresh(&self.doc);
+        for ((device, data), summary) in messages.iter().zip(&summaries) {
+            let principal = Principal { device: *device, event: event(), role: Role::Staff, token_expires_at: None };
+            let upload = Upload {
+                principal: &principal,
+                is_stock: false,
+                document: CHECKINS,
+                access: Role::Staff.access(&CHECKINS),
+                doc: &self.doc,
+                highest_op: self.ledger.highest_op(),
+                summary,
+                data,
+                authors: &self.authors,
+                server: DeviceId::from_random([99; 8]),
+            };
+            let Decision::Admit(changes) = RuleAdmission.check(&upload, &mut self.awaited) else {
+                return Err(BenchError::Wire("an honest change is refused".to_owned()));
+            };
+            admitted.extend(changes);
+        }
+        let all: Vec<_> = summaries.iter().flat_map(|summary| summary.changes()).cloned().collect();
+        self.ledger.admit(&self.doc, &all).map_err(wire)?;
+        spent.judging = spent.judging.saturating_add(begun.elapsed());
+
+        let begun = Instant::now();
+        self.doc.apply_changes(admitted).map_err(|error| BenchError::Wire(error.to_string()))?;
+        spent.applying = spent.applying.saturating_add(begun.elapsed());
+        self.awaited.clear();
+        Ok(())
+    }
+}
+
+/// Measures both on the same changes: one by one, as from a single phone, and in rounds, as from many.
 pub(crate) fn run(report: &mut Report) -> Result<(), BenchError> {
     report.begin("admission");
     let changes = changes()?;
-    let wrong = |what: &'static str| BenchError::Wire(what.to_owned());
-    let mut together = Duration::ZERO;
-    let mut doc = begun(99)?;
-    for batch in changes.chunks(TOGETHER) {
-        let bytes: Vec<u8> = batch.iter().flat_map(|(_, change)| change.raw_bytes().to_vec()).collect();
-        let begun = Instant::now();
-        doc.load_incremental(&bytes).map_err(|_| wrong("changes do not apply"))?;
-        together = together.saturating_add(begun.elapsed());
-    }
-    let (mut guarding, mut judging, mut applying) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-    let (mut doc, mut ledger, mut awaited) = (begun(99)?, DocLedger::default(), Awaited::default());
-    let (authors, server) = (Known::new(), DeviceId::from_random([99; 8]));
-    for (device, change) in &changes {
-        let data = message(change);
-        ledger.refresh(&doc);
-        let begun = Instant::now();
-        let checked = check_sync_message(&data, &GuardLimits::phone(), &DocumentSize::default());
-        let summary = checked.map_err(|error| BenchError::Wire(error.to_string()))?;
-        guarding = guarding.saturating_add(begun.elapsed());
-        let principal = Principal { device: *device, event: event(), role: Role::Staff, token_expires_at: None };
-        let begun = Instant::now();
-        let upload = Upload {
-            principal: &principal,
-            is_stock: false,
-            document: CHECKINS,
-            access: Role::Staff.access(&CHECKINS),
-            doc: &doc,
-            highest_op: ledger.highest_op(),
-            summary: &summary,
-            data: &data,
-            authors: &authors,
-            server,
-        };
-        let Decision::Admit(admitted) = RuleAdmission.check(&upload, &mut awaited) else {
-            return Err(wrong("an honest change is refused"));
-        };
-        ledger.admit(&doc, summary.changes()).map_err(|error| BenchError::Wire(error.to_string()))?;
-        judging = judging.saturating_add(begun.elapsed());
-        awaited.clear();
-        let begun = Instant::now();
-        doc.apply_changes(admitted).map_err(|_| wrong("a change does not apply"))?;
-        applying = applying.saturating_add(begun.elapsed());
-    }
     let n = changes.len();
-    report.row(Subject::Limit, "apply_us", Figure::us(each(applying)), n);
-    report.row(Subject::Limit, "apply_ten_together_us", Figure::us(each(together)), n);
-    report.row(Subject::Muster, "guard_us", Figure::us(each(guarding)), n);
-    report.row(Subject::Muster, "judge_us", Figure::us(each(judging)), n);
-    let ours = each(guarding) + each(judging);
-    report.row(Subject::Muster, "share_of_apply", Figure::percent(100.0 * ours / each(applying)), n);
-    report.row(Subject::Muster, "share_of_ten_together", Figure::percent(100.0 * ours / each(together)), n);
+    for (together, of_apply, guard, judge, share) in [
+        (1, "apply_us", "guard_us", "judge_us", "share_of_apply"),
+        (TOGETHER, "apply_of_ten_us", "guard_of_ten_us", "judge_of_ten_us", "share_of_ten"),
+    ] {
+        let (mut hub, mut spent) = (Hub::new()?, Spent::default());
+        for round in changes.chunks(together) {
+            hub.take(round, &mut spent)?;
+        }
+        let Spent { guarding, judging, applying } = spent;
+        report.row(Subject::Limit, of_apply, Figure::us(each(applying)), n);
+        report.row(Subject::Muster, guard, Figure::us(each(guarding)), n);
+        report.row(Subject::Muster, judge, Figure::us(each(judging)), n);
+        let share_of_apply = 100.0 * (each(guarding) + each(judging)) / each(applying);
+        report.row(Subject::Muster, share, Figure::percent(share_of_apply), n);
+    }
     Ok(())
 }

@@ -84,6 +84,8 @@ codes! {
     LeaseEnded => "lease_ended", NeedsNetwork, "this device was too long without contact; connect it to the network once, everything is still here";
     /// The database was encrypted with another key.
     StorageKey => "storage_key", NeedsUser, "the app's key does not fit the database; it was encrypted by another installation: put it aside and enrol anew";
+    /// A key was given to a build that does not encrypt.
+    StorageNoEncryption => "storage_no_encryption", Permanent, "the app gives a key and was built without encryption: build it with the feature `sqlcipher`";
 }
 
 impl fmt::Display for CoreCode {

@@ -61,6 +61,9 @@ pub enum Command {
         /// Who.
         presenter: PresenterId,
     },
+    /// Say again what of this device's own work a server refused: a coordinator may have given its rights back, or the server
+    /// may be a restored one that knows nothing of it. What is refused once more is put aside once more.
+    OfferAgain,
     /// Staff name who works with this device; facts carry it.
     SetLabel {
         /// The label.

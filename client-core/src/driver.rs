@@ -275,6 +275,14 @@ impl<S: Store> Driver<S> {
         self.recorded(now, Command::Arrive { presenter })
     }
 
+    /// Says again what of this device's own work a server refused, which a coordinator or a restore may have made right.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn offer_again(&mut self, now: Timestamp) -> Result<(), CoreError> {
+        self.dispatch(now, Event::Command(Command::OfferAgain)).map(drop)
+    }
+
     /// Names who works with this device.
     ///
     /// # Errors

@@ -45,6 +45,9 @@ pub enum StoreError {
     /// The database was encrypted with another key, or not at all.
     #[error("the key does not fit the database")]
     Key,
+    /// A key was given, and this build has nothing to encrypt with.
+    #[error("this build does not encrypt: it lacks the feature `sqlcipher`")]
+    NoEncryption,
     /// The database was written by a later version.
     #[error("the database has version {found}, this program knows {known}")]
     Newer {
@@ -74,6 +77,7 @@ impl StoreError {
             Self::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => CoreCode::StorageFull,
             Self::Busy => CoreCode::StorageBusy,
             Self::Key => CoreCode::StorageKey,
+            Self::NoEncryption => CoreCode::StorageNoEncryption,
             Self::Damaged { .. } => CoreCode::StorageDamaged,
             Self::Newer { .. } => CoreCode::StorageNewer,
             Self::Sqlite(_) | Self::Io(_) => CoreCode::StorageFailed,

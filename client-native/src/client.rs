@@ -13,7 +13,7 @@ use muster_client_core::driver::Driver;
 use muster_client_core::enrolment::{EnrolError, EnrolmentLink};
 use muster_client_core::error::CoreError;
 use muster_client_core::event::{Event, Side, Topic};
-use muster_client_core::store::sqlite::{PutAside, SqliteStore, put_aside};
+use muster_client_core::store::sqlite::{DatabaseKey, PutAside, SqliteStore, put_aside};
 use muster_model::access::Role;
 use muster_model::fact::ItemState;
 use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, SessionId};
@@ -32,8 +32,7 @@ pub struct ClientConfig {
     /// The database's file; created if it is not there. One file an event.
     pub database: PathBuf,
     /// The key of an encrypted database; `None` for one that is not encrypted.
-    #[cfg(feature = "sqlcipher")]
-    pub key: Option<muster_client_core::store::sqlite::DatabaseKey>,
+    pub key: Option<DatabaseKey>,
     /// What carries frames.
     pub carrier: Arc<dyn Carrier>,
     /// This device's clock.
@@ -47,14 +46,7 @@ impl ClientConfig {
     /// A client on this file, with the system's clock.
     #[must_use]
     pub fn new(database: PathBuf, carrier: Arc<dyn Carrier>) -> Self {
-        Self {
-            database,
-            #[cfg(feature = "sqlcipher")]
-            key: None,
-            carrier,
-            clock: Arc::new(system_time),
-            http: reqwest::Client::new(),
-        }
+        Self { database, key: None, carrier, clock: Arc::new(system_time), http: reqwest::Client::new() }
     }
 }
 
@@ -148,17 +140,9 @@ impl Client {
     pub async fn open(config: ClientConfig) -> Result<Self, ClientError> {
         let runtime = Handle::current();
         let (database, now) = (config.database.clone(), (config.clock)());
-        #[cfg(feature = "sqlcipher")]
         let key = config.key.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            #[cfg(feature = "sqlcipher")]
-            let opened = match &key {
-                Some(key) => SqliteStore::open_with_key(&database, key),
-                None => SqliteStore::open(&database),
-            };
-            #[cfg(not(feature = "sqlcipher"))]
-            let opened = SqliteStore::open(&database);
-            let store = opened.map_err(CoreError::from)?;
+            let store = SqliteStore::open_with_key(&database, key.as_ref()).map_err(CoreError::from)?;
             Driver::open(store, Box::new(StdRng::from_os_rng()), now)
         })
         .await;
@@ -175,8 +159,9 @@ impl Client {
     /// # Errors
     /// If the database cannot be put aside, or a new one not be made.
     pub async fn recover(config: ClientConfig) -> Result<(Self, PutAside), ClientError> {
-        let database = config.database.clone();
-        let moved = tokio::task::spawn_blocking(move || put_aside(&database).map_err(CoreError::from)).await;
+        let (database, key) = (config.database.clone(), config.key.clone());
+        let put = move || put_aside(&database, key.as_ref()).map_err(CoreError::from);
+        let moved = tokio::task::spawn_blocking(put).await;
         let aside = moved.map_err(|_| ClientError::Closed)??;
         Ok((Self::open(config).await?, aside))
     }
@@ -366,6 +351,15 @@ impl Client {
     /// If nothing could be recorded.
     pub async fn arrive(&self, presenter: PresenterId) -> Result<Recorded, ClientError> {
         self.record(Command::Arrive { presenter }).await
+    }
+
+    /// Says again what of this device's own work a server refused: a coordinator may have given its rights back, or the
+    /// server may be a restored one that knows nothing of it.
+    ///
+    /// # Errors
+    /// If it could not be kept.
+    pub async fn offer_again(&self) -> Result<(), ClientError> {
+        self.tell(Event::Command(Command::OfferAgain)).await.map(drop)
     }
 
     /// Says who works with this device; facts carry it.

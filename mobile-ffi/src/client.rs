@@ -12,6 +12,7 @@ use muster_client_native::{self as native, ClientConfig, ClientError, EnrolmentL
 use crate::error::MusterError;
 use crate::event::Role;
 use crate::host_link::{HostCarrier, HostLink, Side, link_over};
+use crate::key::DatabaseKey;
 use crate::listener::{ChangeListener, Subscription, subscribe};
 use crate::runtime::call;
 use crate::value::Text;
@@ -24,13 +25,17 @@ pub struct Config {
     /// PEM certificates to trust besides the usual authorities: a venue's own server may have one of its own.
     #[uniffi(default)]
     pub extra_roots: Vec<Vec<u8>>,
+    /// What the database is encrypted with, in a library that was built with the feature `sqlcipher`.
+    #[uniffi(default)]
+    pub key: Option<Arc<DatabaseKey>>,
 }
 
 impl Config {
     fn native(self) -> Result<ClientConfig, MusterError> {
         let carrier = WebSocketCarrier::new(&self.extra_roots).map_err(MusterError::bad_parameter)?;
         let http = http_client(&self.extra_roots).map_err(MusterError::bad_parameter)?;
-        Ok(ClientConfig { http, ..ClientConfig::new(PathBuf::from(self.database), Arc::new(carrier)) })
+        let key = self.key.map(|key| key.bits());
+        Ok(ClientConfig { http, key, ..ClientConfig::new(PathBuf::from(self.database), Arc::new(carrier)) })
     }
 }
 
@@ -93,7 +98,8 @@ impl Client {
     ///
     /// # Errors
     /// `storage_busy` if it is open already, in this app or another; `storage_damaged` if it does not read
-    /// (`recover_database`); `storage_newer` if a later version wrote it; `storage_full`; `storage_failed`.
+    /// (`recover_database`); `storage_newer` if a later version wrote it; `storage_key` if it was encrypted with another key
+    /// or not at all; `storage_no_encryption`; `storage_full`; `storage_failed`.
     #[uniffi::constructor]
     pub async fn open(config: Config) -> Result<Arc<Self>, MusterError> {
         let config = config.native()?;

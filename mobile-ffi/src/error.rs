@@ -132,6 +132,8 @@ errors! {
         LeaseEnded,
         /// The database was encrypted with another key.
         StorageKey,
+        /// A key was given, and the library was built without encryption.
+        StorageNoEncryption,
     }
     others {
         /// The text is not an enrolment link.

@@ -23,6 +23,7 @@ mod event;
 mod fact;
 mod foreign;
 mod host_link;
+mod key;
 mod listener;
 mod logistics;
 mod mirror;
@@ -45,6 +46,7 @@ pub use event::{Event, Format, Me, Role};
 pub use fact::{EntryVia, Fact, FactBody, ItemState, ResolutionKind, Severity, Skew};
 pub use foreign::silence;
 pub use host_link::{CarrierError, HostCarrier, HostLink, Side};
+pub use key::DatabaseKey;
 pub use listener::{ChangeListener, ListenerError, Subscription, Topic};
 pub use logistics::{
     Aid, Honorarium, HonorariumState, HotelStay, Logistics, LogisticsContact, Needs, TravelLeg, TravelMode,

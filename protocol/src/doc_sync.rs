@@ -27,8 +27,7 @@ use automerge::ChangeHash;
 use automerge::sync::State;
 
 pub use fan_out::FanOut;
-pub use history::acknowledged;
-pub(crate) use history::has_change;
+pub use history::{acknowledged, has_change};
 pub use read_only::RefusedChanges;
 pub use whole::Whole;
 

@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use automerge::{Automerge, ChangeHash, ReadDoc};
+use automerge::{Automerge, Change, ChangeHash, ReadDoc};
 
 use crate::doc_sync::has_change;
 use crate::guard::{ChangeSummary, DocumentSize, GuardError};
@@ -34,7 +34,7 @@ impl Default for PendingLimits {
 }
 
 /// What an actor used last.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Last {
     seq: u64,
     op: u64,
@@ -66,6 +66,15 @@ impl Orphan {
             bytes: change.range.len().max(change.other_actors_bytes()),
         }
     }
+
+    const fn max_op(&self) -> u64 {
+        self.start_op.saturating_add(self.ops).saturating_sub(1)
+    }
+
+    fn into_expected(self) -> Expected {
+        let last = Last { seq: self.seq, op: self.max_op() };
+        Expected { hash: self.hash, actor: self.actor, last }
+    }
 }
 
 /// What is known of one document's authors and waiting changes. See the [module](self).
@@ -79,6 +88,16 @@ pub struct DocLedger {
     stored_changes: u64,
     /// The highest operation number in the document.
     highest_op: u64,
+    /// Changes that were let in, or made here, since the last look at the document.
+    expected: Vec<Expected>,
+}
+
+/// A change that should be in the document by now: then nobody has to ask the document what it got, which walks its history.
+#[derive(Clone, Debug)]
+struct Expected {
+    hash: ChangeHash,
+    actor: Vec<u8>,
+    last: Last,
 }
 
 impl DocLedger {
@@ -110,19 +129,38 @@ impl DocLedger {
 
     /// Notes what the document got since the last time, in proportion to that.
     pub fn refresh(&mut self, doc: &Automerge) {
+        let expected = std::mem::take(&mut self.expected);
         let heads = doc.get_heads();
         if heads == self.heads {
             return;
         }
-        for change in doc.get_changes_meta(&self.heads) {
-            let last = self.last.entry(change.actor.to_bytes().to_vec()).or_default();
-            last.seq = last.seq.max(change.seq);
-            last.op = last.op.max(change.max_op);
-            self.highest_op = self.highest_op.max(change.max_op);
+        let stored_changes = doc.stats().num_changes;
+        let news = stored_changes.saturating_sub(self.stored_changes);
+        let is_as_expected = u64::try_from(expected.len()).is_ok_and(|expected| expected == news)
+            && expected.iter().all(|change| has_change(doc, &change.hash));
+        if is_as_expected {
+            expected.into_iter().for_each(|change| self.note(change.actor, change.last));
+        } else {
+            for change in doc.get_changes_meta(&self.heads) {
+                self.note(change.actor.to_bytes().to_vec(), Last { seq: change.seq, op: change.max_op });
+            }
         }
         self.heads = heads;
-        self.stored_changes = doc.stats().num_changes;
+        self.stored_changes = stored_changes;
         self.orphans.retain(|orphan| !has_change(doc, &orphan.hash));
+    }
+
+    fn note(&mut self, actor: Vec<u8>, change: Last) {
+        let last = self.last.entry(actor).or_default();
+        last.seq = last.seq.max(change.seq);
+        last.op = last.op.max(change.op);
+        self.highest_op = self.highest_op.max(change.op);
+    }
+
+    /// A change that the document's owner has just made in it, which spares [`refresh`](Self::refresh) to look for it.
+    pub fn expect(&mut self, change: &Change) {
+        let last = Last { seq: change.seq(), op: change.max_op() };
+        self.expected.push(Expected { hash: change.hash(), actor: change.actor_id().to_bytes().to_vec(), last });
     }
 
     /// Judges changes that are about to be applied, and notes those that will wait. Call it only
@@ -143,10 +181,17 @@ impl DocLedger {
         let ready = ready_in_order(doc, &queue);
         self.check_sequences(&queue, &ready)?;
         let ready: HashSet<usize> = ready.into_iter().collect();
-        let mut at = 0..queue.len();
-        queue.retain(|_| at.next().is_some_and(|at| !ready.contains(&at)));
-        self.check_pending(&queue)?;
-        self.orphans = queue;
+        let (mut expected, mut waiting) = (Vec::new(), Vec::new());
+        for (at, change) in queue.into_iter().enumerate() {
+            if ready.contains(&at) {
+                expected.push(change.into_expected());
+            } else {
+                waiting.push(change);
+            }
+        }
+        self.check_pending(&waiting)?;
+        self.orphans = waiting;
+        self.expected = expected;
         Ok(())
     }
 
@@ -179,9 +224,8 @@ impl DocLedger {
                 return Err(GuardError::Sequence { what, value: change.seq });
             }
             before.insert(&change.actor);
-            let max_op = change.start_op.saturating_add(change.ops).saturating_sub(1);
-            highest = highest.max(max_op);
-            *last = Last { seq: change.seq, op: max_op };
+            highest = highest.max(change.max_op());
+            *last = Last { seq: change.seq, op: change.max_op() };
         }
         Ok(())
     }

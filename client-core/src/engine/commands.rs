@@ -25,6 +25,10 @@ impl Engine {
                 return Ok(Answer::Scan(Box::new(self.scan(cx, checkpoint, code, answers)?)));
             }
             Command::CheckIn(wish) => return Ok(Answer::Scan(Box::new(self.check_in(cx, wish)?))),
+            Command::OfferAgain => {
+                self.offer_again(cx)?;
+                return Ok(Answer::Nothing);
+            }
             Command::SetLabel { label } => {
                 self.set_label(cx, &label)?;
                 return Ok(Answer::Nothing);

@@ -153,6 +153,25 @@ impl Engine {
         }
     }
 
+    /// Writes again what of this device's own is kept because a server refused it, as far as the device may write it.
+    pub(super) fn offer_again(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
+        let own = self.book(cx)?.1.device;
+        for (key, value) in cx.store.meta_with_prefix(REFUSED)? {
+            let doc = key.strip_prefix(REFUSED).and_then(|rest| rest.rsplit_once('/'));
+            let doc = doc.and_then(|(doc, _)| doc.parse::<DocRef>().ok());
+            let entry = serde_json::from_slice::<RefusedEntry>(&value).ok();
+            let (Some(doc), Some(entry)) = (doc, entry) else { continue };
+            let fact = entry.fact.zip(entry.text).and_then(|(id, text)| Fact::from_json(id, &text).ok());
+            let Some(fact) = fact.filter(|fact| fact.device() == own && entry.author == Some(own)) else { continue };
+            if self.check_may_write(cx, &doc).is_ok() {
+                self.write_fact(cx, doc, fact)?;
+                cx.write(Write::Meta(key, None));
+                cx.topics.insert(Topic::Status);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a fact is kept here because a server refused it.
     pub(super) fn is_refused(cx: &Cx<'_>, fact: FactId) -> Result<bool, EngineError> {
         let kept = cx.store.meta_with_prefix(REFUSED)?;

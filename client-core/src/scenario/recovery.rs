@@ -100,6 +100,36 @@ fn what_a_coordinator_accepts_is_no_longer_aside() {
 }
 
 #[test]
+fn what_was_refused_is_offered_again_when_somebody_says_so() {
+    let (mut world, refused) = one_of_four_is_refused();
+    let again = |world: &mut World| {
+        let now = world.now;
+        world.phones[0].offer_again(now).unwrap();
+        world.network_up();
+        world.network_up();
+    };
+    again(&mut world);
+    let now = world.now;
+    let aside = world.phones[0].refused(now).unwrap();
+    assert_eq!(aside.iter().map(|work| work.fact.as_ref().unwrap().id).collect::<Vec<_>>(), [refused], "refused again");
+    assert_eq!(world.phones[0].status(now).unwrap().servers[0].facts_not_there, 0);
+
+    world.server.refused_facts.clear();
+    again(&mut world);
+    let now = world.now;
+    assert_eq!(world.phones[0].refused(now).unwrap(), []);
+    assert_eq!(world.phones[0].status(now).unwrap().parked, []);
+    for phone in &mut world.phones {
+        assert_eq!(phone.counts(now, gate()).unwrap().total.admitted, 4);
+    }
+    world.assert_converged();
+    // And once more, with nothing aside, it says nothing.
+    let heads = world.server.docs[&checkins(0)].get_heads();
+    again(&mut world);
+    assert_eq!(world.server.docs[&checkins(0)].get_heads(), heads);
+}
+
+#[test]
 fn facts_recorded_while_the_refusal_is_on_its_way_arrive_too() {
     let mut world = World::with_phones(20, 1);
     let wish = |number| CheckIn {

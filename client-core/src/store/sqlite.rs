@@ -4,7 +4,6 @@
 //! [`Flush`] says. The database is
 //! locked for this process alone (`locking_mode = EXCLUSIVE`), which also spares SQLite the shared-memory file.
 
-#[cfg(feature = "sqlcipher")]
 mod key;
 mod migrations;
 mod put_aside;
@@ -19,7 +18,6 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
-#[cfg(feature = "sqlcipher")]
 pub use key::DatabaseKey;
 pub use put_aside::{PutAside, UnsentExport, export_unsent, put_aside};
 
@@ -50,7 +48,20 @@ impl SqliteStore {
     /// [`StoreError::Busy`] if another process has it, [`StoreError::Newer`] if a later version wrote it,
     /// [`StoreError::Damaged`] if it does not read (see [`put_aside`]), [`StoreError::Full`] if there is no space.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::on(Connection::open(path).map_err(failed)?)
+        Self::open_with_key(path, None)
+    }
+
+    /// Opens the database in this file, and creates it if it is not there; with a key, an encrypted one.
+    ///
+    /// # Errors
+    /// [`StoreError::Key`] if it was encrypted with another key or not at all, which cannot be told from a file that is no
+    /// database, and [`StoreError::NoEncryption`] if this build cannot encrypt; else as [`SqliteStore::open`].
+    pub fn open_with_key(path: &Path, key: Option<&DatabaseKey>) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(failed)?;
+        if let Some(key) = key {
+            key.unlock(&connection)?;
+        }
+        Self::on(connection)
     }
 
     /// A database in memory, which ends with it.

@@ -11,8 +11,8 @@ import threading
 import pytest
 from stage import all_is_on_the_server, until
 
-from muster import ChangeListener, Client, Config, HostCarrier, MusterError, RetryClass, Role, Side, muster_mobile
-from muster import recover_database
+from muster import ChangeListener, Client, Config, DatabaseKey, HostCarrier, MusterError, RetryClass, Role, Side
+from muster import muster_mobile, recover_database
 
 
 async def refused(call) -> MusterError:
@@ -152,6 +152,10 @@ async def test_bytes_that_are_not_utf8(stage, monkeypatch):
     await phone.shutdown()
 
 
+def keyed(database):
+    return Config(database=database, key=DatabaseKey(b"7" * 32))
+
+
 async def test_what_cannot_be_done_has_a_code(stage):
     nobody = await Client.open(Config(database=stage.database()))
     cases = [
@@ -161,7 +165,12 @@ async def test_what_cannot_be_done_has_a_code(stage):
         (nobody.attendee("not an id"), MusterError.BadParameter, "bad_parameter"),
         (Client.open(Config(database="x.db", extra_roots=[b"?"])), MusterError.BadParameter, "bad_parameter"),
         (Client.open(Config(database="/no/such/folder/x.db")), MusterError.StorageFailed, "storage_failed"),
+        # The tests' library is built without the feature `sqlcipher`: it must not write plain text instead.
+        (Client.open(keyed(stage.database())), MusterError.StorageNoEncryption, "storage_no_encryption"),
     ]
+    with pytest.raises(MusterError.BadParameter):
+        DatabaseKey(b"short")
+    assert "7777" not in str(keyed("x.db"))
     for call, kind, code in cases:
         error = await refused(call)
         assert isinstance(error, kind) and error.code() == code, error

@@ -118,6 +118,16 @@ impl Client {
         self.record(|native| async move { native.arrive(presenter).await }).await
     }
 
+    /// Says again what of this device's own work a server refused (`status().parked`): a coordinator may have given its
+    /// rights back, or the server may be a restored one that knows nothing of it. What is refused once more is parked once
+    /// more.
+    ///
+    /// # Errors
+    /// If the core fails.
+    pub async fn offer_again(&self) -> Result<(), MusterError> {
+        self.ask(|native| async move { native.offer_again().await }).await
+    }
+
     /// Says who works with this device; facts carry it.
     ///
     /// # Errors

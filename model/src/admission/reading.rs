@@ -17,8 +17,8 @@ use crate::id::DeviceId;
 /// The largest number of an operation: Automerge keeps them in 32 bits.
 const MAX_COUNTER: u64 = 0xffff_ffff;
 
-/// Facts that changes of one document put which were let in and may not be in the document yet: two changes of one round
-/// must not put the same.
+/// What is kept of one open document from change to change: facts that changes put which were let in and may not be in the
+/// document yet, since two changes of one round must not put the same.
 #[derive(Debug, Clone, Default)]
 pub struct Awaited {
     facts: HashMap<String, ChangeHash>,
@@ -48,7 +48,7 @@ impl Awaited {
 
     /// Forgets them: they are in the document.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.facts = HashMap::new();
     }
 
     /// Notes what changes put that are let in.

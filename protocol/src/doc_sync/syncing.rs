@@ -173,9 +173,7 @@ impl DocSync {
     }
 
     fn take_haves(&mut self, doc: &Automerge, message: &Message, known_heads: &[ChangeHash]) {
-        let last_sync = message.have.first().map(|have| have.last_sync.as_slice());
-        let is_known = |hash: &ChangeHash| known_heads.contains(hash) || has_change(doc, hash);
-        let known = last_sync.unwrap_or_default().iter().all(is_known);
+        let known = builds_on_known(doc, Some(&message.have), known_heads);
         self.reset = if known { Reset::NotNeeded } else { Reset::Needed };
         // What it asks for, or knows and we do not, has to be answered by a message of its own.
         if !known || known_heads.len() != message.heads.len() || !message.need.is_empty() {
@@ -188,6 +186,7 @@ impl DocSync {
     /// after what was received is durable, and after local changes.
     pub fn generate(&mut self, doc: &Automerge) -> Option<Outgoing> {
         let our_heads = doc.get_heads();
+        self.spare_reset(doc);
         if !self.revive_for(&our_heads) || self.is_quiet(&our_heads) {
             return None;
         }
@@ -228,6 +227,14 @@ impl DocSync {
         }
         let kind = self.outgoing_kind(&our_heads);
         Some(Outgoing { data: message.encode(), kind })
+    }
+
+    /// Others may have brought what the peer builds on since it spoke. Then Automerge makes an ordinary message, which a
+    /// peer that has all of it does not answer: to wait for its answer would be to wait for ever.
+    fn spare_reset(&mut self, doc: &Automerge) {
+        if self.reset == Reset::Needed && builds_on_known(doc, self.state.their_have.as_deref(), &[]) {
+            self.reset = Reset::NotNeeded;
+        }
     }
 
     /// After everything was sent, "since our heads" says the same as a long list of what was sent.
@@ -281,6 +288,12 @@ fn normalise(message: &mut Message) {
 /// learns what we have when we say so from the beginning; whom it lets write nothing would repeat the same for ever.
 fn knows_nothing_in_common(message: &Message) -> bool {
     !message.heads.is_empty() && message.have == [Have::default()]
+}
+
+/// Whether the document holds what the peer says that both share; it is known to hold `known`.
+fn builds_on_known(doc: &Automerge, have: Option<&[Have]>, known: &[ChangeHash]) -> bool {
+    let last_sync = have.and_then(<[Have]>::first).map(|have| have.last_sync.as_slice());
+    last_sync.unwrap_or_default().iter().all(|hash| known.contains(hash) || has_change(doc, hash))
 }
 
 fn unknown_changes<'s>(doc: &Automerge, summary: &'s SyncSummary) -> Vec<&'s ChangeSummary> {

@@ -51,6 +51,50 @@ fn local_work_between_two_messages_is_noticed() {
     assert_eq!((ledger.pending(), ledger.size().stored_changes), (0, 1));
 }
 
+/// Whatever was let in, came late, was made here or was let in and never applied: what is known is what the history says.
+#[test]
+fn what_was_expected_is_known_as_well_as_what_was_looked_for() {
+    let mut doc = document("server");
+    let mut ledger = DocLedger::read(&doc, PendingLimits::default());
+    let mut phones = [document("one"), document("two")];
+    for round in 0..40_usize {
+        let phone = &mut phones[round % 2];
+        if round % 5 == 0 {
+            phone.merge(&mut doc).unwrap();
+        }
+        let before = phone.get_heads();
+        (0..3).for_each(|i| edit(phone, &format!("{round} {i}")));
+        let chunks: Vec<Vec<u8>> = phone.get_changes(&before).iter().map(|c| c.raw_bytes().to_vec()).collect();
+        let messages = match round % 4 {
+            0 => vec![chunks.concat()],
+            // The first comes last, and the others wait for it.
+            1 => vec![chunks[1..].concat(), chunks[0].clone()],
+            _ => chunks,
+        };
+        for bytes in messages {
+            ledger.admit(&doc, &summaries(&bytes)).unwrap();
+            if round % 3 == 0 {
+                // Something happens in between, and it is admitted again.
+                ledger.refresh(&doc);
+                ledger.admit(&doc, &summaries(&bytes)).unwrap();
+            }
+            doc.load_incremental(&bytes).unwrap();
+        }
+        if round % 7 == 0 {
+            edit(&mut doc, "local");
+        }
+        if round % 2 == 0 {
+            ledger.refresh(&doc);
+            doc.empty_commit(automerge::transaction::CommitOptions::default().with_time(0));
+            ledger.expect(&doc.get_last_local_change().unwrap());
+        }
+        ledger.refresh(&doc);
+        let read = DocLedger::read(&doc, PendingLimits::default());
+        assert_eq!((&ledger.last, ledger.highest_op), (&read.last, read.highest_op), "round {round}");
+        assert_eq!((ledger.size(), ledger.pending()), (read.size(), 0));
+    }
+}
+
 #[test]
 fn two_devices_with_one_actor_are_noticed() {
     let mut first = document("cloned");

@@ -45,9 +45,14 @@ impl World<'_> {
             }
         }
         let end_ms = self.now_ms + PATIENCE_MS;
+        let mut offer_at = Some(self.now_ms + PATIENCE_MS / 2).filter(|_| self.counters.restores > 0);
         let mut accepted = 0;
         loop {
             self.run_until(self.now_ms + LOOK_EVERY_MS)?;
+            if offer_at.is_some_and(|at| self.now_ms >= at) {
+                offer_at = None;
+                self.offer_again()?;
+            }
             accepted = self.accept_quarantined(accepted);
             self.check_server_disk()?;
             let differs = match self.queue_has_starts() {

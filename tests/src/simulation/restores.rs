@@ -6,7 +6,7 @@
 //! coordinator's device, and no phone of these days is one. Until then phones of the crew show what the server lacks.
 
 use super::draw::Draw;
-use super::finding::Checked;
+use super::finding::{Checked, Rule};
 use super::sabotage::Sabotage;
 use super::server_disk::ServerDisk;
 use super::shadow::Shadows;
@@ -62,6 +62,25 @@ impl World<'_> {
             phone.shown_on_server.retain(|id| !self.forgotten.contains(id));
         }
         self.check_server_disk()
+    }
+
+    /// What the server had kept aside it has forgotten, too: nobody can accept it any more. Whoever sees that something of
+    /// theirs was refused says it again.
+    pub(super) fn offer_again(&mut self) -> Checked {
+        for number in 0..self.phones.len() {
+            let answer = self.ask(number, |driver, now| {
+                let aside = driver.refused(now)?.len();
+                driver.offer_again(now).map(|()| aside)
+            })?;
+            match answer {
+                Some(Ok(0)) | None => {}
+                Some(Ok(aside)) => note!(self, "phone {number} says again what was refused, {aside} times"),
+                Some(Err(error)) => {
+                    return Err(Rule::Fails.broken(format!("phone {number} does not say again: {error}")));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// In the evening nothing is excused any more.

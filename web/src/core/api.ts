@@ -64,6 +64,8 @@ export interface Commands {
     reportIncident(wish: r.NewIncident): Promise<r.Recorded>;
     /** Errors: `not_allowed`. */
     arrive(presenter: r.PresenterId): Promise<r.Recorded>;
+    /** Says again what of this device's own work a server refused (`parked` of the status). */
+    offerAgain(): Promise<void>;
     /** Says who works with this device; facts carry it. Errors: `text_too_long`. */
     setLabel(label: string): Promise<void>;
 }

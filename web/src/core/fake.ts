@@ -160,6 +160,10 @@ class FakeCore implements Core {
     arrive = async (presenter: string) =>
         this.world.record({ type: 'arrival', presenter, own: this.scenario === 'presenter' }, ['arrivals']);
 
+    async offerAgain(): Promise<void> {
+        this.world.tell(['status']);
+    }
+
     async setLabel(label: string): Promise<void> {
         this.world.label = label;
         this.world.tell(['status']);

@@ -64,6 +64,7 @@ const QUESTIONS: ReadonlySet<string> = new Set([
     'accessToken',
     'startSync',
     'stopSync',
+    'offerAgain',
     'setLabel',
 ]);
 

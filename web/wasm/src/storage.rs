@@ -122,7 +122,7 @@ mod opfs {
         let pool = pool().await?;
         let damaged = newest(&pool, name)?;
         let file = file_name(name, damaged);
-        let export = export_unsent(Path::new(&file)).map_err(core)?;
+        let export = export_unsent(Path::new(&file), None).map_err(core)?;
         let needed = pool.names().map_err(failed)?.len().saturating_add(FILES);
         pool.ensure_capacity(needed).await.map_err(failed)?;
         let store = open_file(&file_name(name, damaged.saturating_add(1)))?;

@@ -5,11 +5,10 @@
 //! at random for each database.
 
 use std::fmt;
-use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
-use super::{SqliteStore, failed};
+use super::failed;
 use crate::store::StoreError;
 
 /// The 256 bits with which a database is encrypted. Draw them at random; they are never printed.
@@ -29,6 +28,25 @@ impl DatabaseKey {
         Self(bits)
     }
 
+    /// Gives the key to a connection that has read and written nothing yet.
+    ///
+    /// # Errors
+    /// [`StoreError::NoEncryption`] if SQLite is not SQLCipher: it would ignore the key and write plain text.
+    /// [`StoreError::Key`] if it does not fit.
+    pub(super) fn unlock(&self, connection: &Connection) -> Result<(), StoreError> {
+        let version: Option<String> =
+            connection.query_row("PRAGMA cipher_version", [], |row| row.get(0)).optional().map_err(failed)?;
+        if version.is_none() {
+            return Err(StoreError::NoEncryption);
+        }
+        connection.execute_batch(&self.pragma()).map_err(failed)?;
+        let readable = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        readable.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => StoreError::Key,
+            _ => failed(error),
+        })
+    }
+
     /// As SQLCipher takes a key that needs no derivation.
     fn pragma(&self) -> String {
         let hex: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -36,30 +54,27 @@ impl DatabaseKey {
     }
 }
 
-impl SqliteStore {
-    /// Opens the encrypted database in this file, and creates it if it is not there.
-    ///
-    /// # Errors
-    /// [`StoreError::Key`] if it was encrypted with another key or not at all, which cannot be told from a file that is no
-    /// database; else as [`SqliteStore::open`].
-    pub fn open_with_key(path: &Path, key: &DatabaseKey) -> Result<Self, StoreError> {
-        let connection = Connection::open(path).map_err(failed)?;
-        // First of all: nothing must be read or written without it.
-        connection.execute_batch(&key.pragma()).map_err(failed)?;
-        let readable = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
-        readable.map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => StoreError::Key,
-            _ => failed(error),
-        })?;
-        Self::on(connection)
+#[cfg(all(test, not(feature = "sqlcipher")))]
+mod tests_without {
+    use super::*;
+    use crate::store::sqlite::SqliteStore;
+
+    #[test]
+    fn a_build_that_cannot_encrypt_takes_no_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = SqliteStore::open_with_key(&dir.path().join("event.db"), Some(&DatabaseKey::new([7; 32])));
+        assert!(matches!(opened, Err(StoreError::NoEncryption)), "{opened:?}");
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlcipher"))]
 mod tests {
+    use std::path::Path;
+
     use muster_model::document::{DocKind, DocRef};
 
     use super::*;
+    use crate::store::sqlite::SqliteStore;
     use crate::store::{Store, StoreRead, Write, WriteBatch};
 
     fn holds(dir: &Path, bytes: &[u8]) -> bool {
@@ -80,13 +95,13 @@ mod tests {
         write(&mut open, name);
         assert!(holds(plain.path(), name.as_bytes()), "what the test looks for is found where it is");
         let path = secret.path().join("event.db");
-        let mut store = SqliteStore::open_with_key(&path, &key).unwrap();
+        let mut store = SqliteStore::open_with_key(&path, Some(&key)).unwrap();
         write(&mut store, name);
         assert!(!holds(secret.path(), name.as_bytes()), "neither in the database nor in its log");
         assert!(!holds(secret.path(), b"SQLite format 3"), "not even that it is one");
         drop(store);
         assert!(!holds(secret.path(), name.as_bytes()));
-        let store = SqliteStore::open_with_key(&path, &key).unwrap();
+        let store = SqliteStore::open_with_key(&path, Some(&key)).unwrap();
         assert_eq!(store.chunks(&DocRef::shard(DocKind::Roster, 0)).unwrap().concat().len(), 18_000);
     }
 
@@ -95,17 +110,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("event.db");
         let key = DatabaseKey::new([7; 32]);
-        write(&mut SqliteStore::open_with_key(&path, &key).unwrap(), "Zvirbulis");
+        write(&mut SqliteStore::open_with_key(&path, Some(&key)).unwrap(), "Zvirbulis");
         let before = std::fs::read(&path).unwrap();
-        let wrong = SqliteStore::open_with_key(&path, &DatabaseKey::new([8; 32]));
+        let wrong = SqliteStore::open_with_key(&path, Some(&DatabaseKey::new([8; 32])));
         assert!(matches!(wrong, Err(StoreError::Key)), "{wrong:?}");
         assert!(matches!(SqliteStore::open(&path), Err(StoreError::Damaged { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), before);
-        SqliteStore::open_with_key(&path, &key).unwrap();
+        SqliteStore::open_with_key(&path, Some(&key)).unwrap();
         // One that was never encrypted.
         let plain = dir.path().join("plain.db");
         write(&mut SqliteStore::open(&plain).unwrap(), "Zvirbulis");
-        assert!(matches!(SqliteStore::open_with_key(&plain, &key), Err(StoreError::Key)));
+        assert!(matches!(SqliteStore::open_with_key(&plain, Some(&key)), Err(StoreError::Key)));
     }
 
     #[test]
@@ -113,13 +128,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("event.db");
         let key = DatabaseKey::new([7; 32]);
-        let mut store = SqliteStore::open_with_key(&path, &key).unwrap();
+        let mut store = SqliteStore::open_with_key(&path, Some(&key)).unwrap();
         write(&mut store, "Zvirbulis");
         store.commit(&WriteBatch { writes: vec![Write::Wipe], ..WriteBatch::default() }).unwrap();
         write(&mut store, "Balodis");
         drop(store);
         assert!(!holds(dir.path(), b"Balodis"));
-        let store = SqliteStore::open_with_key(&path, &key).unwrap();
+        let store = SqliteStore::open_with_key(&path, Some(&key)).unwrap();
         assert_eq!(store.chunks(&DocRef::shard(DocKind::Roster, 0)).unwrap().len(), 1);
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value as Json, json};
 
-use super::failed;
+use super::{DatabaseKey, failed};
 use crate::store::StoreError;
 
 /// Where a damaged database went.
@@ -39,20 +39,21 @@ pub struct UnsentExport {
 ///
 /// # Errors
 /// [`StoreError::Busy`] if somebody has it open.
-pub fn export_unsent(path: &Path) -> Result<UnsentExport, StoreError> {
-    let (entries, complete) = unsent(path)?;
+pub fn export_unsent(path: &Path, key: Option<&DatabaseKey>) -> Result<UnsentExport, StoreError> {
+    let (entries, complete) = unsent(path, key)?;
     let facts = entries.len();
     let text = serde_json::to_string_pretty(&json!({ "complete": complete, "facts": entries }));
     Ok(UnsentExport { text: text.map_err(|error| StoreError::Io(error.into()))?, facts, complete })
 }
 
-/// Puts the database of this file aside, so that a new one can be opened in its place.
+/// Puts the database of this file aside, so that a new one can be opened in its place. An encrypted one stays encrypted; the
+/// export beside it is plain, for somebody to read: delete it when it has been handed over.
 ///
 /// # Errors
 /// [`StoreError::Busy`] if somebody has it open: what they recorded after this could not be exported any more. If the file
 /// system does not let it be renamed or the export be written. Then the database stays where it is.
-pub fn put_aside(path: &Path) -> Result<PutAside, StoreError> {
-    let UnsentExport { text, facts, complete } = export_unsent(path)?;
+pub fn put_aside(path: &Path, key: Option<&DatabaseKey>) -> Result<PutAside, StoreError> {
+    let UnsentExport { text, facts, complete } = export_unsent(path, key)?;
     let database = free_name(path);
     let export = with_suffix(&database, ".unsent.json");
     std::fs::write(&export, text)?;
@@ -85,10 +86,14 @@ fn free_name(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`StoreError::Busy`] if somebody has the database open.
-fn unsent(path: &Path) -> Result<(Vec<Json>, bool), StoreError> {
+fn unsent(path: &Path, key: Option<&DatabaseKey>) -> Result<(Vec<Json>, bool), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let Ok(connection) = Connection::open_with_flags(path, flags) else { return Ok((Vec::new(), false)) };
     connection.busy_timeout(super::BUSY_TIMEOUT).map_err(failed)?;
+    // With a key that does not fit nothing can be read, as with damage.
+    if let Some(Err(StoreError::Busy)) = key.map(|key| key.unlock(&connection)) {
+        return Err(StoreError::Busy);
+    }
     // Any read asks for the lock; how else it fails is what the rest of this function is about.
     let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
     if let Err(StoreError::Busy) = asked.map_err(failed) {

@@ -112,7 +112,7 @@ fn a_damaged_database_is_put_aside_with_what_it_had_not_sent() {
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 4096].fill(0xFF);
     std::fs::write(&path, &bytes).unwrap();
-    let aside = put_aside(&path).unwrap();
+    let aside = put_aside(&path, None).unwrap();
     assert!(!path.exists());
     assert_eq!(std::fs::read(&aside.database).unwrap().len(), bytes.len());
     let export: serde_json::Value = serde_json::from_slice(&std::fs::read(&aside.export).unwrap()).unwrap();
@@ -127,10 +127,10 @@ fn what_had_not_been_sent_is_exported_whole_where_it_can_be_read() {
     let mut store = SqliteStore::open(&path).unwrap();
     store.commit(&WriteBatch { writes: crate::store::contract::unsent_facts(40), ..WriteBatch::default() }).unwrap();
     drop(store);
-    let first = put_aside(&path).unwrap();
+    let first = put_aside(&path, None).unwrap();
     assert_eq!((first.facts, first.complete), (40, true));
     SqliteStore::open(&path).unwrap();
-    let second = put_aside(&path).unwrap();
+    let second = put_aside(&path, None).unwrap();
     assert_eq!((second.facts, second.complete), (0, true));
     assert_ne!(first.database, second.database, "the first stays");
 }
@@ -140,7 +140,7 @@ fn a_database_that_somebody_has_open_is_not_put_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("event.db");
     let mut open = SqliteStore::open(&path).unwrap();
-    assert!(matches!(put_aside(&path), Err(StoreError::Busy)));
+    assert!(matches!(put_aside(&path, None), Err(StoreError::Busy)));
     open.commit(&batch("later", 1)).unwrap();
     drop(open);
     assert_eq!(SqliteStore::open(&path).unwrap().meta("later").unwrap(), Some(vec![7; 1]));
@@ -153,7 +153,7 @@ fn a_file_that_is_no_database_says_so_and_can_be_put_aside() {
     let path = dir.path().join("event.db");
     std::fs::write(&path, "not a database ".repeat(1_000)).unwrap();
     assert!(matches!(SqliteStore::open(&path), Err(StoreError::Damaged { .. })));
-    let aside = put_aside(&path).unwrap();
+    let aside = put_aside(&path, None).unwrap();
     assert_eq!((aside.facts, aside.complete), (0, false));
     SqliteStore::open(&path).unwrap().commit(&batch("a", 1)).unwrap();
 }

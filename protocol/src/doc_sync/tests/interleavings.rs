@@ -17,6 +17,10 @@ enum Event {
     Tick,
     /// The connection breaks with whatever is under way; both sides start anew, or from saved states.
     Reconnect(usize, bool),
+    /// An operator keeps a copy of what the hub has.
+    BackUp,
+    /// The hub has what the last copy has, and all connections break.
+    Restore,
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -29,12 +33,16 @@ fn events() -> impl Strategy<Value = Event> {
         1 => phone().prop_map(Event::HubAnswers),
         3 => Just(Event::Tick),
         1 => (phone(), proptest::bool::ANY).prop_map(|(phone, saved)| Event::Reconnect(phone, saved)),
+        1 => Just(Event::BackUp),
+        1 => Just(Event::Restore),
     ]
 }
 
 struct World {
     hub: Side,
     sessions: Vec<DocSync>,
+    /// The copy that the hub is restored from: the document, and how far each phone was.
+    backup: (Automerge, Vec<Vec<u8>>),
     /// What is on its way to the hub, per phone.
     up: Vec<VecDeque<Outgoing>>,
     phones: Vec<Side>,
@@ -46,7 +54,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let phone = |i: usize| Side::new(document(&format!("phone{i}")), FULL, bulk());
+        let nothing = vec![DocSync::new(FULL, plain()).encode_state(); PHONES];
         Self {
+            backup: (document("hub"), nothing),
             hub: Side::new(document("hub"), FULL, plain()),
             sessions: (0..PHONES).map(|_| DocSync::new(FULL, plain())).collect(),
             up: vec![VecDeque::new(); PHONES],
@@ -91,6 +101,14 @@ impl World {
                 self.reconnect(i, saved);
                 true
             }
+            Event::BackUp => {
+                self.backup = (self.hub.doc.clone(), self.sessions.iter().map(DocSync::encode_state).collect());
+                true
+            }
+            Event::Restore => {
+                self.restore();
+                true
+            }
         }
     }
 
@@ -123,6 +141,16 @@ impl World {
         self.up[i].clear();
     }
 
+    fn restore(&mut self) {
+        let (doc, states) = self.backup.clone();
+        self.told = doc.get_heads();
+        self.hub.doc = doc;
+        for (i, state) in states.iter().enumerate() {
+            self.reconnect(i, true);
+            self.sessions[i] = DocSync::resume(FULL, plain(), state).unwrap();
+        }
+    }
+
     /// Everybody speaks and listens until nobody has anything to say.
     fn settle(&mut self) -> usize {
         for round in 0..60 {
@@ -150,10 +178,17 @@ proptest! {
             world.happens(event);
         }
         world.settle();
-        let heads = world.hub.doc.get_heads();
-        for phone in &world.phones {
-            prop_assert_eq!(phone.doc.get_heads(), heads.clone());
-            prop_assert_eq!(phone.sync.peer_heads().unwrap_or_default(), &heads[..], "and knows it is durable");
+        // Whoever waits for an answer that never comes shows it when there is something new.
+        for news in [false, true] {
+            if news {
+                world.happens(Event::PhoneEdits(0));
+                world.settle();
+            }
+            let heads = world.hub.doc.get_heads();
+            for phone in &world.phones {
+                prop_assert_eq!(phone.doc.get_heads(), heads.clone());
+                prop_assert_eq!(phone.sync.peer_heads().unwrap_or_default(), &heads[..], "and knows it is durable");
+            }
         }
         prop_assert_eq!(world.hub.doc.stats().num_changes, u64::try_from(world.edits).unwrap());
     }

@@ -175,6 +175,41 @@ fn whom_nothing_is_taken_from_still_hears_what_a_restored_server_says() {
     }
 }
 
+/// Two phones come back to a restored server at once: what the first builds on arrives from the second before the first is
+/// answered.
+#[test]
+fn what_a_peer_builds_on_may_come_from_another_before_the_answer() {
+    let mut phones = [Side::new(document("first"), FULL, bulk()), Side::new(document("second"), FULL, bulk())];
+    let mut server = Side::new(document("server"), FULL, plain());
+    edit(&mut server.doc, "in the backup");
+    let backup = server.doc.clone();
+    edit(&mut phones[0].doc, "after the backup");
+    for phone in &mut phones {
+        server.reconnect(DocSync::new(FULL, plain()));
+        converse(phone, &mut server);
+    }
+    let [first, second] = &mut phones;
+    server.doc = backup;
+    for phone in [&mut *first, &mut *second] {
+        let saved = phone.sync.encode_state();
+        phone.reconnect(DocSync::resume(FULL, bulk(), &saved).unwrap());
+    }
+
+    // The first one's message waits for its answer, until the second has brought everything.
+    server.reconnect(DocSync::new(FULL, plain()));
+    assert!(first.speak(&mut server));
+    server.take_in();
+    let with_first = std::mem::replace(&mut server.sync, DocSync::new(FULL, plain()));
+    converse(second, &mut server);
+    assert!(value(&server.doc, "after the backup").is_some());
+    server.sync = with_first;
+    converse(first, &mut server);
+
+    edit(&mut server.doc, "news");
+    converse(first, &mut server);
+    assert!(value(&first.doc, "news").is_some());
+}
+
 #[test]
 fn a_peer_of_format_v1_only_never_sees_v2() {
     let mut old = Side::new(document("old"), FULL, plain());

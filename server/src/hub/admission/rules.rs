@@ -9,13 +9,13 @@
 
 use std::collections::HashSet;
 
-use automerge::{ActorId, Automerge, Change, ChangeHash, ReadDoc};
+use automerge::{ActorId, Change, ChangeHash};
 use muster_model::admission::reading::{Awaited, Reader};
 use muster_model::admission::{Author, Refusal, Writer, judge, max_operations};
 use muster_model::document::is_genesis_actor;
 use muster_model::id::DeviceId;
-use muster_protocol::ProtocolCode;
 use muster_protocol::guard::ChangeSummary;
+use muster_protocol::{ProtocolCode, has_change};
 
 use super::{Admission, Decision, RefusedChange, Upload};
 use crate::hub::authors::Standing;
@@ -34,7 +34,7 @@ impl Admission for RuleAdmission {
         }
         let mut message = Message::new(upload, awaited);
         for summary in upload.summary.changes() {
-            if !holds(upload.doc, &summary.hash) {
+            if !has_change(upload.doc, &summary.hash) {
                 message.judge_chunk(summary);
             }
         }
@@ -64,15 +64,6 @@ fn whole(upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
     }
     awaited.note(message.finish().put);
     Decision::Admit(Vec::new())
-}
-
-fn holds(doc: &Automerge, hash: &ChangeHash) -> bool {
-    match doc.get_missing_deps(std::slice::from_ref(hash)).as_slice() {
-        [] => true,
-        [missing] if missing == hash => false,
-        // Something else waits in the queue: only the change itself can tell.
-        _ => doc.get_change_meta_by_hash(hash).is_some(),
-    }
 }
 
 /// One message while it is judged.
@@ -105,7 +96,7 @@ impl<'a> Message<'a> {
     }
 
     fn judge_chunk(&mut self, summary: &ChangeSummary) {
-        let knows = |dep: &ChangeHash| self.ready.contains(dep) || holds(self.upload.doc, dep);
+        let knows = |dep: &ChangeHash| self.ready.contains(dep) || has_change(self.upload.doc, dep);
         let is_ready = summary.deps.iter().all(knows);
         let bytes = self.upload.data.get(summary.range.clone()).unwrap_or_default();
         let judged = if is_ready && summary.start_op > self.highest_op.saturating_add(1) {

@@ -109,10 +109,12 @@ impl Document {
             return;
         }
         let now_s = self.shared.now().ms().div_euclid(1_000);
+        self.ledger.refresh(&self.doc);
         self.doc.empty_commit(CommitOptions::default().with_time(now_s));
-        let joined = self.doc.get_changes(&heads);
-        self.shared.counters.joins.add(joined.len());
-        self.tick.add(joined.into_iter().map(|change| (change.hash(), change.raw_bytes().to_vec())));
+        let Some(joined) = self.doc.get_last_local_change() else { return };
+        self.ledger.expect(&joined);
+        self.shared.counters.joins.add(1_usize);
+        self.tick.add([(joined.hash(), joined.raw_bytes().to_vec())]);
     }
 
     /// Forgets connections that have ended.

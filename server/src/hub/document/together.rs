@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use automerge::{Automerge, Change, ChangeHash, ReadDoc};
-use muster_protocol::Role;
+use automerge::{Automerge, Change, ChangeHash};
+use muster_protocol::{Role, has_change};
 
 use super::{Document, Incoming, Message};
 use crate::hub::admission::Decision;
@@ -17,7 +17,10 @@ impl Document {
     /// Applies what several messages of the round bring, if all of it is let in. What is not applied here is dealt with
     /// message by message, as if this had not been tried.
     pub(super) fn apply_together(&mut self, round: &mut [Message]) {
-        if self.one_by_one || self.ledger.pending() > 0 {
+        let brings_changes =
+            |message: &&Message| matches!(message, Message::Sync { incoming, .. } if incoming.summary.has_changes());
+        let is_lone = round.iter().filter(brings_changes).nth(1).is_none();
+        if self.one_by_one || self.ledger.pending() > 0 || is_lone {
             return;
         }
         let mut candidates = Vec::new();
@@ -54,7 +57,7 @@ impl Document {
         }
         match news.in_order.filter(|_| self.ledger.pending() == 0) {
             // Automerge drops a change that is invalid in itself and says nothing.
-            Some(changes) if changes.iter().all(|(hash, _)| has(&self.doc, hash)) => self.tick.add(changes),
+            Some(changes) if changes.iter().all(|(hash, _)| has_change(&self.doc, hash)) => self.tick.add(changes),
             _ => {
                 let changes = self.doc.get_changes(&before);
                 self.tick.add(changes.into_iter().map(|change| (change.hash(), change.raw_bytes().to_vec())));
@@ -80,16 +83,6 @@ impl Document {
     }
 }
 
-/// Whether the document holds a change. Asking for the change's metadata would cost a walk over what it depends on; asking
-/// what is missing is a look-up, unless changes wait in the document's queue, which then answer too.
-fn has(doc: &Automerge, hash: &ChangeHash) -> bool {
-    match doc.get_missing_deps(std::slice::from_ref(hash)).as_slice() {
-        [] => true,
-        [missing] if missing == hash => false,
-        _ => doc.get_change_meta_by_hash(hash).is_some(),
-    }
-}
-
 /// Changes of several messages that the document does not have.
 struct News {
     hashes: HashSet<ChangeHash>,
@@ -107,7 +100,7 @@ impl News {
             if news.hashes.contains(&hash) {
                 continue;
             }
-            let follows = change.deps().iter().all(|dep| news.hashes.contains(dep) || has(doc, dep));
+            let follows = change.deps().iter().all(|dep| news.hashes.contains(dep) || has_change(doc, dep));
             if !follows {
                 news.in_order = None;
             }

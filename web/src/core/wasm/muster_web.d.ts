@@ -507,6 +507,14 @@ export class Client {
    */
   static open(config: Config, shell: Shell): Promise<Client>;
   /**
+   * Says again what of this device's own work a server refused (`status().parked`): a coordinator may have given its
+   * rights back, or the server may be a restored one that knows nothing of it.
+   *
+   * # Errors
+   * If the core fails.
+   */
+  offerAgain(): void;
+  /**
    * The facts that this device recorded, in the order in which it did.
    *
    * # Errors

@@ -287,6 +287,7 @@ const METHODS: Readonly<Record<string, string>> = {
     observe: 'ssot',
     reportIncident: 'o',
     arrive: 's',
+    offerAgain: '',
     setLabel: 's',
     startSync: '',
     stopSync: '',

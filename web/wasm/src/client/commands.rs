@@ -104,6 +104,16 @@ impl Client {
         self.record(Command::Arrive { presenter: id(presenter)? })
     }
 
+    /// Says again what of this device's own work a server refused (`status().parked`): a coordinator may have given its
+    /// rights back, or the server may be a restored one that knows nothing of it.
+    ///
+    /// # Errors
+    /// If the core fails.
+    #[wasm_bindgen(js_name = offerAgain)]
+    pub fn offer_again(&mut self) -> Result<(), Failed> {
+        Ok(self.dispatch(Event::Command(Command::OfferAgain)).map(drop)?)
+    }
+
     /// Says who works with this device; facts carry it.
     ///
     /// # Errors

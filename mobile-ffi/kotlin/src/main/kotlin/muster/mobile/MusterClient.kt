@@ -15,18 +15,23 @@ class MusterClient private constructor(private val client: Client) : ClientInter
          * Opens a client on a database file; it is created if it is not there. One file an event.
          *
          * @param extraRoots PEM certificates to trust besides the usual authorities.
+         * @param key what the database is encrypted with, in a library that was built with the feature `sqlcipher`.
          * @throws MusterException.StorageBusy if it is open already, in this app or another.
          * @throws MusterException.StorageDamaged if it does not read: [recover] puts it aside.
          */
-        suspend fun open(database: String, extraRoots: List<ByteArray> = emptyList()) =
-            MusterClient(Client.open(Config(database, extraRoots)))
+        suspend fun open(database: String, extraRoots: List<ByteArray> = emptyList(), key: DatabaseKey? = null) =
+            MusterClient(Client.open(Config(database, extraRoots, key)))
 
         /**
          * Opens a client in the place of a damaged database, which is put aside with what it had not sent beside it. The
          * new one has to be enrolled anew.
          */
-        suspend fun recover(database: String, extraRoots: List<ByteArray> = emptyList()): Pair<MusterClient, PutAside> {
-            val recovered = recoverDatabase(Config(database, extraRoots))
+        suspend fun recover(
+            database: String,
+            extraRoots: List<ByteArray> = emptyList(),
+            key: DatabaseKey? = null,
+        ): Pair<MusterClient, PutAside> {
+            val recovered = recoverDatabase(Config(database, extraRoots, key))
             return MusterClient(recovered.client) to recovered.aside
         }
     }

@@ -149,6 +149,10 @@ class BadInputTest {
         refused<MusterException.Unreachable> { nobody.enrol("http://127.0.0.1:1/enrol#abc", "x") }
         refused<MusterException.BadParameter> { nobody.attendee("not an id") }
         refused<MusterException.BadParameter> { MusterClient.open("x.db", listOf("?".toByteArray())) }
+        refused<MusterException.BadParameter> { DatabaseKey(ByteArray(5)) }
+        // The tests' library is built without the feature `sqlcipher`: it must not write plain text instead.
+        val key = DatabaseKey(ByteArray(32) { 7 })
+        refused<MusterException.StorageNoEncryption> { MusterClient.open(Stage.database(), key = key) }
         refused<MusterException.StorageFailed> { MusterClient.open("/no/such/folder/x.db") }
         val link = Stage.invite()
         nobody.enrol(link, "First")
