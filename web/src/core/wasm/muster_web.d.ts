@@ -499,14 +499,6 @@ export class Client {
    */
   observe(session: string, item: string, state: ItemState, note?: string | null): Recorded;
   /**
-   * Opens a client on a database.
-   *
-   * # Errors
-   * `storage_unavailable` if the browser gives no place to keep it in; `storage_busy` if another worker has it;
-   * `storage_damaged` if it does not read (`recoverDatabase`); `storage_newer`; `storage_full`; `storage_failed`.
-   */
-  static open(config: Config, shell: Shell): Promise<Client>;
-  /**
    * Says again what of this device's own work a server refused (`status().parked`): a coordinator may have given its
    * rights back, or the server may be a restored one that knows nothing of it.
    *
@@ -514,6 +506,14 @@ export class Client {
    * If the core fails.
    */
   offerAgain(): void;
+  /**
+   * Opens a client on a database.
+   *
+   * # Errors
+   * `storage_unavailable` if the browser gives no place to keep it in; `storage_busy` if another worker has it;
+   * `storage_damaged` if it does not read (`recoverDatabase`); `storage_newer`; `storage_full`; `storage_failed`.
+   */
+  static open(config: Config, shell: Shell): Promise<Client>;
   /**
    * The facts that this device recorded, in the order in which it did.
    *
