@@ -160,7 +160,7 @@ pub(crate) fn run_for_app() -> Result<(), Error> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn run_for_web() -> Result<(), Error> {
-    meet(&[&NEEDS[..], &APP_NEEDS[..], &[Need::Chromium]].concat())
+    meet(&[&NEEDS[..], &APP_NEEDS[..], &[Need::Chromium, Need::Python]].concat())
 }
 
 fn meet(needs: &[Need]) -> Result<(), Error> {

@@ -178,10 +178,9 @@ impl Engine {
 
     pub(super) fn link_frame(&mut self, cx: &mut Cx<'_>, link: LinkId, bytes: &[u8]) -> Result<(), EngineError> {
         cx.touched.links.insert(link);
-        if let Some(Link { kind: LinkKind::Server(server), .. }) = self.links.get(&link)
-            && let Some(state) = self.servers.get_mut(server)
-        {
-            state.last_contact = Some(cx.now);
+        if let Some(Link { kind: LinkKind::Server(server), .. }) = self.links.get(&link) {
+            let server = server.clone();
+            self.heard_server(cx, &server);
         }
         self.connection_event(cx, link, ConnectionEvent::Frame(bytes))
     }

@@ -79,6 +79,17 @@ impl Engine {
         !book.servers.is_empty() && book.servers.iter().all(ended)
     }
 
+    /// A server was heard: a lease that had ended goes on, and every screen may show again what it shows.
+    pub(super) fn heard_server(&mut self, cx: &mut Cx<'_>, server: &ServerId) {
+        let had_ended = self.lease_ended(cx.now);
+        if let Some(state) = self.servers.get_mut(server) {
+            state.last_contact = Some(cx.now);
+        }
+        if had_ended && !self.lease_ended(cx.now) {
+            cx.topics.extend(Topic::ALL);
+        }
+    }
+
     /// Fails unless whoever holds the device may see and do something.
     pub(crate) fn check_standing(&self, cx: &Cx<'_>) -> Result<(), EngineError> {
         match self.standing(cx.now) {

@@ -235,8 +235,8 @@ impl Engine {
         put_meta(cx, &format!("{SERVERS}{server}"), &entry)?;
         if let Some(state) = self.servers.get_mut(server) {
             state.tokens.refused = false;
-            state.last_contact = Some(cx.now);
         }
+        self.heard_server(cx, server);
         let now = cx.now;
         put_meta(cx, &format!("{CONTACT}{server}"), &now)?;
         if self.book(cx)?.1.role != role {

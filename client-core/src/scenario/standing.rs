@@ -9,7 +9,7 @@ use super::tokens::{answered, credentials, granted, server, with_a_phone};
 use super::world::{World, checkins, code, gate};
 use crate::code::CoreCode;
 use crate::command::Answers;
-use crate::event::{Credentials, DownReason, Effect, Enrolment, Event, HandOverOutcome, RefreshOutcome};
+use crate::event::{Credentials, DownReason, Effect, Enrolment, Event, HandOverOutcome, RefreshOutcome, Topic};
 use crate::store::StoreRead;
 use crate::view::Standing;
 
@@ -241,10 +241,14 @@ fn a_phone_that_stays_away_too_long_shows_nothing_until_it_has_met_a_server() {
     }
     world.network = true;
     world.asked.clear();
+    world.topics[0].clear();
     world.run();
     assert!(matches!(world.question(), (0, Effect::Refresh { .. })));
     world.tell_phone(0, granted(Role::Staff, 1));
     assert_eq!(standing(&mut world).0, Standing::Good);
+    for topic in Topic::ALL {
+        assert!(world.topics[0].contains(&topic), "every screen asks again, {topic:?} too");
+    }
     let now = world.now;
     assert!(world.phones[0].unsent_facts(now).unwrap().is_empty(), "everything has arrived");
     assert_eq!(world.scan(0, 4).verdict, Verdict::Admitted);

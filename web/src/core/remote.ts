@@ -33,6 +33,8 @@ class Page {
     #worker: Worker;
     #next = 0;
     #ends = 0;
+    /** Whether the page wants to be in step with the servers; the worker that takes another's place has to be told. */
+    #syncs = false;
     #given: Problem | null = null;
     readonly #waiting = new Map<number, Waiting>();
     readonly #listeners = new Set<ChangeListener>();
@@ -72,6 +74,7 @@ class Page {
         }
         if (this.#given) return;
         this.#worker = this.#started();
+        if (this.#syncs) this.#worker.postMessage({ call: 0, method: 'startSync', args: [] } satisfies Call);
         for (const { call, method, args } of this.#waiting.values()) this.#worker.postMessage({ call, method, args });
     }
 
@@ -100,6 +103,8 @@ class Page {
     }
 
     call(method: string, args: unknown[]): Promise<unknown> {
+        if (method === 'startSync') this.#syncs = true;
+        if (method === 'stopSync') this.#syncs = false;
         return new Promise((resolve, reject) => {
             const call = (this.#next += 1);
             this.#waiting.set(call, { call, method, args, resolve, reject });

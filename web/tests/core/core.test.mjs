@@ -1,8 +1,10 @@
 /** The core in a real browser, against the real server: what a door needs of it, and what must not be lost. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { SAMPLES, Server, call, enrolled, launch, phone, tab, until } from './stage.mjs';
 
 let browser;
@@ -117,10 +119,10 @@ test('two tabs are one phone, and the second goes on when the first is closed', 
     await call(page, 'scan', entrance, tickets[1]);
     assert.equal((await call(second, 'counts', entrance)).total.admitted, 2);
     await second.waitForFunction(() => globalThis.told.includes('checkins'));
+    await call(second, 'startSync');
     await page.close();
     assert.equal((await call(second, 'scan', entrance, tickets[2])).verdict.type, 'admitted');
     assert.equal((await call(second, 'ownFacts')).length, 3);
-    await call(second, 'startSync');
     await until(second, 'status', [], sent);
 });
 
@@ -187,7 +189,6 @@ test('a panic costs the call it happened in, and nothing else', async (t) => {
     await page.evaluate(() => globalThis.worker.postMessage({ call: -2, method: 'panicOnPurpose', args: [] }));
     assert.equal((await call(second, 'scan', entrance, tickets[3])).verdict.type, 'admitted');
     assert.equal((await call(page, 'ownFacts')).length, 4);
-    await call(page, 'startSync');
     await until(page, 'status', [], sent);
 });
 
@@ -296,3 +297,98 @@ test('a damaged database is put aside, and another one takes its place', async (
     await again.reload();
     assert.equal((await call(again, 'checkpoints')).length > 0, true, 'and it is the one that is opened from now on');
 });
+
+test('a full phone refuses what it cannot keep, keeps what it had, and goes on when there is space', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    await call(page, 'stopSync');
+    await call(page, 'scan', entrance, tickets[0]);
+    const session = await context.newCDPSession(page);
+    await session.send('Storage.overrideQuotaForOrigin', { origin: server.url, quotaSize: 1 });
+    // What the files have room for is used up first.
+    let kept = 1;
+    const full = async () => {
+        for (; kept < 400; kept += 1) await call(page, 'scan', entrance, tickets[kept]);
+    };
+    await assert.rejects(full(), { code: 'storage_full', retry: 'needs_user' });
+    assert.equal((await call(page, 'counts', entrance)).total.admitted, kept);
+    await session.send('Storage.overrideQuotaForOrigin', { origin: server.url });
+    assert.equal((await call(page, 'scan', entrance, tickets[kept])).verdict.type, 'admitted');
+    await call(page, 'startSync');
+    await until(page, 'status', [], sent);
+});
+
+test('a database of the version before is brought up to date with everything in it', async (t) => {
+    const server = await venue(t);
+    const { context, page, entrance } = await door(t, server);
+    await call(page, 'stopSync');
+    for (const ticket of tickets.slice(0, 5)) await call(page, 'scan', entrance, ticket);
+    await call(page, 'shutdown');
+    const file = await databaseFile(page);
+    const [old, head] = [join(server.folder, 'old.sqlite3'), Buffer.from(file.bytes, 'base64')];
+    await writeFile(old, head.subarray(POOL_HEAD));
+    assert.equal(userVersion(head), 2);
+    // The tables as the first step left them: what the second added is taken away again.
+    await promisify(execFile)('python3', ['-c', FIRST_VERSION, old]);
+    const before = Buffer.concat([head.subarray(0, POOL_HEAD), await readFile(old)]);
+    assert.equal(userVersion(before), 1);
+    await databaseFile(page, before.toString('base64'));
+
+    const again = await tab(context, server);
+    assert.equal((await call(again, 'counts', entrance)).total.admitted, 5);
+    assert.equal((await call(again, 'unsentFacts')).length, 5);
+    assert.ok((await call(again, 'search', 'berzi', 5)).length > 0);
+    assert.equal((await call(again, 'scan', entrance, tickets[0])).verdict.type, 'already_in');
+    assert.equal((await call(again, 'scan', entrance, tickets[5])).verdict.type, 'admitted');
+    await call(again, 'startSync');
+    await until(again, 'status', [], sent);
+    await call(again, 'shutdown');
+    assert.equal(userVersion(Buffer.from((await databaseFile(again)).bytes, 'base64')), 2);
+});
+
+/** A file of the pool begins with so many bytes of its own. */
+const POOL_HEAD = 4096;
+
+/** Where a SQLite file says which version its tables have. */
+const userVersion = (file) => file.readUInt32BE(POOL_HEAD + 60);
+
+const FIRST_VERSION = `
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.executescript("""
+    PRAGMA journal_mode = DELETE;
+    DROP INDEX facts_by_ticket;
+    DROP INDEX facts_borne;
+    ALTER TABLE facts DROP COLUMN ticket;
+    ALTER TABLE facts DROP COLUMN borne;
+    PRAGMA user_version = 1;
+""")
+database.close()
+`;
+
+/** The pool's file with the database, which nobody has open; with other bytes when some are given. */
+function databaseFile(page, bytes) {
+    return page.evaluate(async (given) => {
+        const folders = [await navigator.storage.getDirectory()];
+        for (const folder of folders) {
+            for await (const entry of folder.values()) {
+                if (entry.kind === 'directory') {
+                    folders.push(entry);
+                    continue;
+                }
+                const content = new Uint8Array(await (await entry.getFile()).arrayBuffer());
+                if (new TextDecoder().decode(content.subarray(4096, 4111)) !== 'SQLite format 3') continue;
+                if (given) {
+                    const file = await entry.createWritable();
+                    await file.write(Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0)));
+                    await file.close();
+                }
+                let text = '';
+                for (let at = 0; at < content.length; at += 8192)
+                    text += String.fromCharCode(...content.subarray(at, at + 8192));
+                return { bytes: btoa(text) };
+            }
+        }
+        throw new Error('there is no database');
+    }, bytes);
+}

@@ -87,35 +87,40 @@ test('a coordinator plans, two doors work alone, and everything meets again', as
     assert.deepEqual([...desk.faults, ...a.faults, ...b.faults], []);
 });
 
-for (const [how, options] of [
-    ['straight', {}],
-    ['tilted', { degrees: 20 }],
-    ['small', { scale: 3 }],
-    ['blurred', { blur: 3 }],
-    ['on a bright screen', { paper: 255, ink: 120 }],
-]) {
-    test(`the camera reads a ticket that is ${how}`, async (t) => {
-        const server = await Server.start(APP);
-        t.after(() => server.stop());
-        const event = await server.event(join(SAMPLES, 'conference.xml'), join(SAMPLES, 'attendees.csv'));
-        const file = join(server.folder, 'ticket.y4m');
-        await video(file, tickets[2].code, options);
-        const eye = await launch([
-            '--use-fake-device-for-media-stream',
-            '--use-fake-ui-for-media-stream',
-            `--use-file-for-fake-video-capture=${file}`,
-        ]);
-        t.after(() => eye.close());
-        const page = await person(t, eye);
-        await joined(page, await server.invite(event, 'staff', 'Gate A'), 'Gate A');
-        const start = page.getByRole('button', { name: 'Start the camera' });
-        const shown = page.getByRole('alertdialog', { name: 'Let in' }).getByText(tickets[2].name);
-        // It starts by itself where somebody allowed it before.
-        await Promise.race([start.click({ timeout: 3_000 }).catch(() => undefined), shown.waitFor()]);
-        await shown.waitFor();
-        assert.deepEqual(page.faults, []);
-    });
-}
+test('the camera reads tickets as people hold them', async (t) => {
+    const server = await Server.start(APP);
+    t.after(() => server.stop());
+    const event = await server.event(join(SAMPLES, 'conference.xml'), join(SAMPLES, 'attendees.csv'));
+    for (const [at, [how, options]] of [
+        ['straight', {}],
+        ['tilted', { degrees: 20 }],
+        ['small', { scale: 3 }],
+        ['blurred', { blur: 3 }],
+        ['on a bright screen', { paper: 255, ink: 120 }],
+    ].entries())
+        await t.test(how, async (t) => {
+            const ticket = tickets[at];
+            const file = join(server.folder, `${at}.y4m`);
+            await video(file, ticket.code, options);
+            const eye = await launch([
+                '--use-fake-device-for-media-stream',
+                '--use-fake-ui-for-media-stream',
+                `--use-file-for-fake-video-capture=${file}`,
+            ]);
+            t.after(() => eye.close());
+            const page = await person(t, eye);
+            await joined(page, await server.invite(event, 'staff', `Gate ${at}`), `Gate ${at}`);
+            // What it sees it judges by itself.
+            await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+            await page.context().setOffline(true);
+            const start = page.getByRole('button', { name: 'Start the camera' });
+            const shown = page.getByRole('alertdialog', { name: 'Let in' }).getByText(ticket.name);
+            // It starts by itself where somebody allowed it before.
+            await Promise.race([start.click().catch(() => undefined), shown.waitFor()]);
+            await shown.waitFor();
+            assert.deepEqual(page.faults, []);
+        });
+});
 
 function plain(text) {
     return text.normalize('NFD').replace(/\p{M}/gu, '');

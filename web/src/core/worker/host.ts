@@ -31,6 +31,22 @@ Object.assign(globalThis, {
     },
 });
 
+/**
+ * Chromium says that there is no space with a number of bytes written that cannot be (its -8, read without a sign), which
+ * SQLite would be told as a disk that fails. As the standard has it, that is an exception of this name.
+ */
+function sayWhenFull(): void {
+    // A private window of some browsers has none.
+    if (typeof FileSystemSyncAccessHandle === 'undefined') return;
+    const files = FileSystemSyncAccessHandle.prototype;
+    const write = files.write;
+    files.write = function (this: FileSystemSyncAccessHandle, bytes, at) {
+        const written = write.call(this, bytes, at);
+        if (written !== bytes.byteLength) throw new DOMException('no space is left', 'QuotaExceededError');
+        return written;
+    };
+}
+
 export interface Listener {
     changed(topics: Topic[]): void;
     /** The core panicked while nobody's call was under way. */
@@ -73,6 +89,7 @@ export class Host {
 
     /** Loads the module and opens the database; a problem with it is told to whoever asks. */
     static async open(listener: Listener): Promise<Host> {
+        sayWhenFull();
         memory = (await init({ module_or_path: new URL(moduleUrl, self.location.href) })).memory;
         const host = new Host(listener);
         await host.#open();

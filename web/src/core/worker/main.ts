@@ -30,6 +30,8 @@ const channel = new BroadcastChannel(CHANNEL);
 const waiting = new Map<number, Waiting>();
 let host: Host | null = null;
 let leader: string | null = null;
+/** Whether this worker's page wants to be in step with the servers: it is then, whichever worker has the database. */
+let syncs = false;
 
 const toPage = (message: ToPage): void => {
     self.postMessage(message);
@@ -43,6 +45,8 @@ self.onmessage = ({ data }: MessageEvent<Call>) => {
         shutdown(data.call);
         return;
     }
+    if (data.method === 'startSync') syncs = true;
+    if (data.method === 'stopSync') syncs = false;
     const call: Waiting = { ...data, with: null, begun: false };
     waiting.set(call.call, call);
     place(call);
@@ -159,6 +163,8 @@ async function lead(): Promise<never> {
     } catch (thrown) {
         die(thrown, null, null);
     }
+    // The one before was asked for it; nobody asks again.
+    if (host && syncs) await carriedOut({ call: 0, method: 'startSync', args: [] }, null);
     if (host) {
         toAll({ leader: me });
         follow(me);
