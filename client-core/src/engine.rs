@@ -9,6 +9,7 @@ mod commands;
 mod cx;
 mod docs;
 mod epochs;
+mod handing;
 mod held;
 mod jobs;
 mod links;

@@ -16,7 +16,9 @@
 //! On some days there are devices with good tokens in bad hands (`hostile`). They write honest facts and forged changes by
 //! hand: none of what is forged may stand on the server, what is kept of it stays within the limits of the quarantine, and
 //! to everybody else it is a day like any other. On others an operator takes the server back to a backup (`restores`),
-//! and phones bring back what it forgot.
+//! and phones bring back what it forgot. On others a coordinator revokes a phone or gives it another role (`dismissals`),
+//! at the desk or away from it: what it had not sent is handed over, nothing of it is let in unaccepted, and it forgets what
+//! it may not read.
 //!
 //! Time passes only when nobody has anything to do, so a day of ten minutes takes some hundredths of a second.
 //!
@@ -29,6 +31,7 @@
 
 mod checks;
 mod disk;
+mod dismissals;
 mod draw;
 mod duties;
 mod evening;
@@ -108,6 +111,14 @@ pub struct Counters {
     pub hostile_refused: u64,
     /// Facts that they recorded as their role allows.
     pub hostile_work: u64,
+    /// Phones that were revoked.
+    pub revoked: u64,
+    /// Phones that got another role.
+    pub role_changes: u64,
+    /// Phones that were found to know nothing any more.
+    pub wiped: u64,
+    /// Changes that such phones had not sent and handed over.
+    pub handed_over: u64,
     /// How often the server was restored from a backup.
     pub restores: u64,
     /// Facts that it lacked then and that phones brought back.
@@ -132,6 +143,10 @@ impl std::ops::AddAssign for Counters {
         self.hostile_attempts += other.hostile_attempts;
         self.hostile_refused += other.hostile_refused;
         self.hostile_work += other.hostile_work;
+        self.revoked += other.revoked;
+        self.role_changes += other.role_changes;
+        self.wiped += other.wiped;
+        self.handed_over += other.handed_over;
         self.restores += other.restores;
         self.brought_back += other.brought_back;
     }

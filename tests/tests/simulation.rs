@@ -23,6 +23,8 @@ fn two_hundred_days_keep_every_promise() {
     assert!(counters.refused_by_server > 10, "{counters:?}");
     assert!(counters.hostile_attempts > 500 && counters.hostile_refused > 200, "{counters:?}");
     assert!(counters.hostile_work > 500, "{counters:?}");
+    assert!(counters.revoked > 15 && counters.wiped == counters.revoked, "{counters:?}");
+    assert!(counters.role_changes > 15 && counters.handed_over > 30, "{counters:?}");
     assert!(counters.restores > 30 && counters.brought_back > 100, "{counters:?}");
     assert!(counters.verdicts_unchecked * 20 < counters.verdicts, "{counters:?}");
 }
@@ -77,6 +79,27 @@ fn a_server_that_lets_everything_in_is_found() {
 #[test]
 fn a_server_that_forgets_is_found_unless_everybody_knows_of_its_backup() {
     assert!(found(Sabotage::ServerForgetsInSecret).contains(&Rule::KeepAcknowledged));
+}
+
+/// Whether a fault that shows only on days when somebody is dismissed is found guilty of this.
+fn is_found(sabotage: Sabotage, rule: Rule) -> bool {
+    let options = Options { sabotage: Some(sabotage), ..Options::default() };
+    (1..=120).any(|seed| run(seed, &options).finding.is_some_and(|finding| finding.rule == rule))
+}
+
+#[test]
+fn a_server_that_forgets_who_is_revoked_is_found() {
+    assert!(is_found(Sabotage::ServerForgetsWhoIsRevoked, Rule::LetIn));
+}
+
+#[test]
+fn a_phone_that_keeps_what_it_may_not_read_is_found() {
+    assert!(is_found(Sabotage::PhoneDiskForgetsNothing, Rule::Forget));
+}
+
+#[test]
+fn a_server_that_loses_what_is_handed_over_is_found() {
+    assert!(is_found(Sabotage::ServerLosesWhatIsHandedOver, Rule::KeepShown));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use muster_model::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::standing::{HandOver, KEPT, RevokedEntry};
+use super::handing::HandOver;
+use super::standing::{KEPT, RevokedEntry};
 use super::tokens::ServerEntry;
 use super::{Cx, Engine, ServerState};
 use crate::error::EngineError;
@@ -109,6 +110,12 @@ impl Engine {
             if let Some(state) = server.and_then(|server| self.servers.get_mut(&server))
                 && state.hand_over == HandOver::Nothing
             {
+                state.hand_over = HandOver::Waiting { since: cx.now, at: cx.now };
+            }
+        }
+        if book.revoked.as_ref().is_some_and(|revoked| !revoked.done) {
+            // All may have been handed over, and the loss of power have taken that the rest was forgotten.
+            for state in self.servers.values_mut().filter(|state| state.hand_over == HandOver::Nothing) {
                 state.hand_over = HandOver::Waiting { since: cx.now, at: cx.now };
             }
         }

@@ -12,8 +12,8 @@ use muster_protocol::{
 use rand::RngCore;
 
 use super::bookkeeping::{CONTACT, put_meta};
+use super::handing::HandOver;
 use super::jobs::Job;
-use super::standing::HandOver;
 use super::tokens::TokenState;
 use super::{Cx, Engine};
 use crate::error::EngineError;

@@ -64,7 +64,7 @@ impl Engine {
                         self.replaced_there(link, &doc);
                         Ok(())
                     }
-                    Some(doc) if changes.is_empty() => self.park(cx, link, doc, &code),
+                    Some(doc) if changes.is_empty() => self.refused_whole(cx, link, doc, &code),
                     Some(doc) => self.recover(cx, link, doc, (&code, &changes)),
                     None => Ok(()),
                 }

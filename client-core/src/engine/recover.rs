@@ -19,7 +19,7 @@ use muster_protocol::guard::SyncSummary;
 use serde::{Deserialize, Serialize};
 
 use super::bookkeeping::{PARKED, put_meta};
-use super::links::LinkKind;
+use super::links::{Link, LinkKind};
 use super::views::Stale;
 use super::{Cx, Engine};
 use crate::error::EngineError;
@@ -78,7 +78,7 @@ impl Engine {
             return self.park(cx, link, doc, code);
         }
         let why = Why { server: &server, code, roots, since: cx.now, own, may_write };
-        let plan = plan(doc, am, &refused, &why);
+        let mut plan = plan(doc, am, &refused, &why);
         tracing::warn!(%doc, code, dropped = plan.dropped.len(), again = plan.again.len(), "a server refused changes");
         // The old actor's numbers are taken by what was refused.
         self.session = None;
@@ -86,6 +86,8 @@ impl Engine {
         let damaged = |source| EngineError::Document { document: doc, source };
         let mut anew = document::load(&[], actor).map_err(damaged)?;
         anew.load_incremental(&plan.kept).map_err(|error| damaged(error.into()))?;
+        // What somebody accepted before we heard that it was refused is there already.
+        plan.aside.retain(|(_, entry)| !is_there(&anew, entry));
         cx.write(Write::Snapshot(doc, anew.save()));
         self.put_aside(cx, doc, plan.aside)?;
         let servers: Vec<ServerId> = self.book(cx)?.0.servers.keys().cloned().collect();
@@ -109,6 +111,24 @@ impl Engine {
         self.start_over(cx, doc);
         cx.topics.insert(Topic::Status);
         Ok(())
+    }
+
+    /// A server takes nothing of a document from this phone. Of records that it lacks, after a restore, somebody may bring
+    /// back what is here; facts it has kept aside.
+    pub(super) fn refused_whole(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: LinkId,
+        doc: DocRef,
+        code: &str,
+    ) -> Result<(), EngineError> {
+        let by_server = matches!(self.links.get(&id), Some(Link { kind: LinkKind::Server(_), .. }));
+        let is_of_facts = doc.kind.collections().contains(&"facts");
+        let may_only_read = self.check_may_write(cx, &doc).is_err();
+        match by_server && is_of_facts && may_only_read && code == ProtocolCode::ReadOnly.as_str() {
+            true => self.begin_again(cx, doc),
+            false => self.park(cx, id, doc, code),
+        }
     }
 
     fn put_aside(
@@ -144,7 +164,7 @@ impl Engine {
     }
 
     /// Ends the links on which the document was talked about: neither side knows any more what the other has.
-    fn start_over(&mut self, cx: &mut Cx<'_>, doc: DocRef) {
+    pub(super) fn start_over(&mut self, cx: &mut Cx<'_>, doc: DocRef) {
         let on: Vec<LinkId> =
             self.links.iter().filter(|(_, link)| link.docs.contains_key(&doc)).map(|(id, _)| *id).collect();
         for link in on {
@@ -276,6 +296,28 @@ fn entries(cx: &Cx<'_>, doc: &DocRef) -> Result<Vec<(String, RefusedEntry)>, Sto
     Ok(all.into_iter().filter_map(|(key, value)| Some((key, serde_json::from_slice(&value).ok()?))).collect())
 }
 
+/// What this device wrote and a server refused.
+pub(super) struct OwnRefused {
+    pub(super) server: ServerId,
+    /// The change's hash and the change, in hexadecimal digits.
+    pub(super) change: (String, String),
+    pub(super) fact: Option<(FactId, String)>,
+}
+
+/// Removes what is kept of a document because a server refused it; gives what of that is our own.
+pub(super) fn take_refused(cx: &mut Cx<'_>, doc: DocRef, own: DeviceId) -> Result<Vec<OwnRefused>, EngineError> {
+    let mut taken = Vec::new();
+    for (key, entry) in entries(cx, &doc)? {
+        if entry.author == Some(own) && !entry.change.is_empty() {
+            let hash = key.rsplit_once('/').map(|(_, hash)| hash.to_owned()).unwrap_or_default();
+            let (change, fact) = ((hash, entry.change), entry.fact.zip(entry.text));
+            taken.push(OwnRefused { server: entry.server, change, fact });
+        }
+        cx.write(Write::Meta(key, None));
+    }
+    Ok(taken)
+}
+
 /// Whether a message brings what a server refused.
 pub(super) fn brings_refused(cx: &Cx<'_>, doc: DocRef, summary: &SyncSummary) -> Result<bool, StoreError> {
     if !summary.has_changes() {
@@ -308,16 +350,21 @@ pub(super) fn unpark(cx: &mut Cx<'_>, doc: DocRef, am: &Automerge) -> Result<(),
     if entries.is_empty() {
         return Ok(());
     }
-    let Ok(facts) = document::collection(am, "facts") else { return Ok(()) };
     for (key, entry) in entries {
-        let there = entry.fact.and_then(|id| am.get(&facts, id.to_string()).ok().flatten());
-        let there = there.as_ref().and_then(|(value, _)| value.as_str());
-        if there.is_some() && there == entry.text.as_deref() {
+        if is_there(am, &entry) {
             cx.write(Write::Meta(key, None));
             cx.topics.insert(Topic::Status);
         }
     }
     Ok(())
+}
+
+/// Whether a document has the fact of a refused change, as that says it.
+fn is_there(am: &Automerge, entry: &RefusedEntry) -> bool {
+    let (Ok(facts), Some(id)) = (document::collection(am, "facts"), entry.fact) else { return false };
+    let there = am.get(&facts, id.to_string()).ok().flatten();
+    let there = there.as_ref().and_then(|(value, _)| value.as_str());
+    there.is_some() && there == entry.text.as_deref()
 }
 
 #[cfg(test)]

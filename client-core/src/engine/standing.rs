@@ -12,34 +12,29 @@ use automerge::{ChangeHash, ReadDoc};
 use muster_model::access::Role;
 use muster_model::document::DocRef;
 use muster_model::fact::Fact;
-use muster_model::id::FactId;
+use muster_model::id::{DeviceId, FactId};
 use muster_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bookkeeping::{IDENTITY, PARKED, REVOKED, put_meta};
-use super::links::{Phase, backoff_ms, is_over, waiting};
+use super::handing::HandOver;
+use super::links::{Phase, waiting};
+use super::recover::{OwnRefused, take_refused};
 use super::{Cx, Engine};
 use crate::error::EngineError;
-use crate::event::{Effect, HandOverOutcome, ServerId, Topic, Unsent};
+use crate::event::{Effect, ServerId, Topic};
 use crate::store::Write;
 use crate::view::Standing;
 
 /// Changes that were not sent, of documents that are gone: `kept/<server>/<hash>`.
 pub(super) const KEPT: &str = "kept/";
 
-/// How much is handed over at once.
-const PIECE_CHANGES: usize = 200;
-const PIECE_BYTES: usize = 256 * 1024;
-
-/// How long handing over may take before it is tried again, in milliseconds.
-const HAND_OVER_MS: i64 = 90_000;
-
 /// A change that was not sent, of a document that is gone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    doc: DocRef,
+    pub(super) doc: DocRef,
     /// The change, in hexadecimal digits.
-    change: String,
+    pub(super) change: String,
     /// The fact that it appends, and what that says.
     fact: Option<(FactId, String)>,
 }
@@ -49,34 +44,11 @@ pub(crate) struct Kept {
 pub(crate) struct RevokedEntry {
     since: Timestamp,
     /// Whether there was nothing left to hand over.
-    done: bool,
-}
-
-/// How far handing over is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum HandOver {
-    /// Nothing is kept.
-    #[default]
-    Nothing,
-    /// To be done at this time.
-    Waiting { since: Timestamp, at: Timestamp },
-    /// The shell is at it.
-    Asked { since: Timestamp },
-    /// The server does not take it: it stays here.
-    Refused,
+    pub(super) done: bool,
 }
 
 fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pair = |pair: &[u8]| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    };
-    text.as_bytes().chunks(2).map(pair).collect()
 }
 
 impl Engine {
@@ -134,19 +106,15 @@ impl Engine {
         identity.role = role;
         put_meta(cx, IDENTITY, &identity)?;
         self.book_mut()?.identity = Some(identity);
-        let here: Vec<DocRef> = cx.store.documents()?.into_iter().map(|size| size.doc).collect();
-        let lost: Vec<DocRef> = here.iter().filter(|doc| !role.access(doc).may_read()).copied().collect();
-        for doc in &lost {
-            self.keep_unsent(cx, *doc)?;
-            self.drop_document(cx, *doc)?;
-        }
-        if !lost.is_empty() {
-            // What lists and search know of them goes too. What stays is listed anew, piece by piece.
-            cx.write(Write::ClearProjections);
-            for doc in here.into_iter().filter(|doc| !lost.contains(doc)) {
-                self.list_anew(cx, doc);
+        let mut lost = Vec::new();
+        for size in cx.store.documents()? {
+            // What was not sent of a document that is only to be read would stand here alone for ever: that comes anew.
+            let access = role.access(&size.doc);
+            if !access.may_read() || (!access.may_write() && self.has_unsent(cx, &size.doc)?) {
+                lost.push(size.doc);
             }
         }
+        self.forget_documents(cx, &lost)?;
         (self.event, self.program, self.rooms) = (None, None, None);
         self.last_scans.clear();
         self.jobs_known = false;
@@ -158,6 +126,52 @@ impl Engine {
                 state.phase = waiting(cx.now, 0);
             }
         }
+        self.find_held(cx)?;
+        cx.topics.extend(Topic::ALL);
+        Ok(())
+    }
+
+    /// Whether some server is not known to have all that was written here.
+    fn has_unsent(&self, cx: &Cx<'_>, doc: &DocRef) -> Result<bool, EngineError> {
+        for server in self.servers.keys() {
+            if !cx.store.outbox(server, doc)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Forgets documents, with what lists and search know of them; what was not sent is kept.
+    fn forget_documents(&mut self, cx: &mut Cx<'_>, lost: &[DocRef]) -> Result<(), EngineError> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let (role, own) = (self.book(cx)?.1.role, self.book(cx)?.1.device);
+        let here: Vec<DocRef> = cx.store.documents()?.into_iter().map(|size| size.doc).collect();
+        for doc in lost {
+            self.keep_unsent(cx, *doc)?;
+            if !role.access(doc).may_read() {
+                self.keep_refused(cx, *doc, own)?;
+            }
+            self.drop_document(cx, *doc)?;
+        }
+        // What stays is listed anew, piece by piece.
+        cx.write(Write::ClearProjections);
+        for doc in here.into_iter().filter(|doc| !lost.contains(doc)) {
+            self.list_anew(cx, doc);
+        }
+        // The numbers of the old actor are taken by changes that are not here any more.
+        self.session = None;
+        Ok(())
+    }
+
+    /// A server refuses to be told anything of a document that this role may only read. So what is here and not there, which
+    /// other phones brought, stays nowhere: the document comes anew.
+    pub(super) fn begin_again(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
+        tracing::warn!(%doc, "a server refused something of a document that may only be read: it is fetched anew");
+        self.start_over(cx, doc);
+        self.forget_documents(cx, &[doc])?;
+        (self.event, self.program, self.rooms) = (None, None, None);
         self.find_held(cx)?;
         cx.topics.extend(Topic::ALL);
         Ok(())
@@ -213,7 +227,16 @@ impl Engine {
         Ok(())
     }
 
-    fn hand_over_at(&mut self, server: &ServerId, now: Timestamp, ms: i64) {
+    /// What was refused of a document is not to be seen any more than that, and nobody here would hear that it was accepted.
+    fn keep_refused(&mut self, cx: &mut Cx<'_>, doc: DocRef, own: DeviceId) -> Result<(), EngineError> {
+        for OwnRefused { server, change: (hash, change), fact } in take_refused(cx, doc, own)? {
+            put_meta(cx, &format!("{KEPT}{server}/{hash}"), &Kept { doc, change, fact })?;
+            self.hand_over_at(&server, cx.now, 0);
+        }
+        Ok(())
+    }
+
+    pub(super) fn hand_over_at(&mut self, server: &ServerId, now: Timestamp, ms: i64) {
         if let Some(state) = self.servers.get_mut(server) {
             state.hand_over = HandOver::Waiting { since: now, at: now.plus_ms(ms) };
         }
@@ -222,8 +245,10 @@ impl Engine {
     /// The server says that this device was revoked: everything is forgotten but what was not sent.
     pub(super) fn revoked(&mut self, cx: &mut Cx<'_>, server: &ServerId) -> Result<(), EngineError> {
         tracing::warn!(%server, "this device was revoked");
+        let own = self.book(cx)?.1.device;
         for size in cx.store.documents()? {
             self.keep_unsent(cx, size.doc)?;
+            self.keep_refused(cx, size.doc, own)?;
         }
         let written = std::mem::take(&mut cx.batch.writes);
         let kept = written.into_iter().filter(|write| matches!(write, Write::Meta(key, _) if key.starts_with(KEPT)));
@@ -272,7 +297,7 @@ impl Engine {
     }
 
     /// When nothing is left to hand over, who we were goes too: the database can be enrolled anew.
-    fn finish_revocation(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
+    pub(super) fn finish_revocation(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
         let waits = self.servers.values().any(|state| state.hand_over != HandOver::Nothing);
         let Some(entry) = self.book_mut()?.revoked.clone().filter(|entry| !waits && !entry.done) else {
             return Ok(());
@@ -285,96 +310,6 @@ impl Engine {
         self.servers.clear();
         cx.topics.insert(Topic::Status);
         Ok(())
-    }
-
-    /// Has the shell hand over what is kept, a piece at a time.
-    pub(super) fn tend_hand_over(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
-        for server in self.servers.keys().cloned().collect::<Vec<_>>() {
-            let due = match self.servers.get(&server).map(|state| state.hand_over) {
-                Some(HandOver::Waiting { since, at }) => is_over(since, at, cx.now),
-                Some(HandOver::Asked { since }) => is_over(since, since.plus_ms(HAND_OVER_MS), cx.now),
-                _ => false,
-            };
-            if due {
-                self.hand_over(cx, &server)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn hand_over(&mut self, cx: &mut Cx<'_>, server: &ServerId) -> Result<(), EngineError> {
-        let entry = self.book_mut()?.servers.get(server).cloned();
-        let Some((entry, token)) = entry.and_then(|entry| Some((entry.clone(), entry.refresh?))) else {
-            return Ok(());
-        };
-        let mut bytes = 0_usize;
-        let mut changes = Vec::new();
-        for (key, value) in cx.store.meta_with_prefix(&format!("{KEPT}{server}/"))? {
-            let kept: Option<Kept> = serde_json::from_slice(&value).ok();
-            let Some((kept, change)) = kept.and_then(|kept| Some((kept.doc, from_hex(&kept.change)?))) else {
-                continue;
-            };
-            bytes = bytes.saturating_add(change.len());
-            if !changes.is_empty() && (changes.len() >= PIECE_CHANGES || bytes > PIECE_BYTES) {
-                break;
-            }
-            changes.push(Unsent { key, doc: kept, change });
-        }
-        let nothing_left = changes.is_empty();
-        if let Some(state) = self.servers.get_mut(server) {
-            state.hand_over = if nothing_left { HandOver::Nothing } else { HandOver::Asked { since: cx.now } };
-        }
-        if nothing_left {
-            return self.finish_revocation(cx);
-        }
-        cx.effects.push(Effect::HandOver { server: server.clone(), url: entry.api_url, token, changes });
-        Ok(())
-    }
-
-    /// What was handed over was taken, or not.
-    pub(super) fn handed_over(
-        &mut self,
-        cx: &mut Cx<'_>,
-        server: &ServerId,
-        outcome: HandOverOutcome,
-    ) -> Result<(), EngineError> {
-        let Some(state) = self.servers.get_mut(server) else { return Ok(()) };
-        if !matches!(state.hand_over, HandOver::Asked { .. }) {
-            tracing::trace!(%server, "a hand-over that nobody waits for");
-            return Ok(());
-        }
-        cx.topics.insert(Topic::Status);
-        match outcome {
-            HandOverOutcome::Taken { keys } => {
-                for key in keys.into_iter().filter(|key| key.starts_with(KEPT)) {
-                    cx.write(Write::Meta(key, None));
-                }
-                // The store still shows what is being struck off: what is left is seen at the next wake.
-                self.hand_over_at(server, cx.now, 0);
-            }
-            HandOverOutcome::Refused => state.hand_over = HandOver::Refused,
-            HandOverOutcome::Failed { retry_after_ms } => {
-                let backoff = backoff_ms(state.attempts, cx.rng);
-                state.attempts = state.attempts.saturating_add(1);
-                let ms = retry_after_ms.unwrap_or(backoff).max(500);
-                self.hand_over_at(server, cx.now, ms);
-            }
-        }
-        Ok(())
-    }
-
-    /// Nobody heard that something was to be handed over.
-    pub(super) fn unhand(&mut self, server: &ServerId, now: Timestamp) {
-        self.hand_over_at(server, now, 1_000);
-    }
-
-    /// When handing over next needs to be looked after.
-    pub(super) fn hand_over_times(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
-        self.servers.values().filter_map(|state| match state.hand_over {
-            HandOver::Waiting { since, at } => Some((since, at)),
-            HandOver::Asked { since } => Some((since, since.plus_ms(HAND_OVER_MS))),
-            HandOver::Nothing | HandOver::Refused => None,
-        })
     }
 
     /// The facts that are kept of documents that are gone.

@@ -156,6 +156,47 @@ fn a_revoked_phone_hands_over_and_forgets_everything() {
 }
 
 #[test]
+fn a_revoked_phone_that_dies_when_all_is_handed_over_forgets_everything_after() {
+    let mut world = offline_then_told(RefreshOutcome::Revoked);
+    let now = world.now;
+    let (0, Effect::HandOver { changes, .. }) = world.question() else { panic!("nothing is handed over") };
+    let keys = changes.into_iter().map(|unsent| unsent.key).collect();
+    let taken = Event::HandedOver { server: server(), outcome: HandOverOutcome::Taken { keys } };
+    // Before it is woken to look what is left.
+    world.phones[0].dispatch(now, taken).unwrap();
+    world.restart(0);
+    world.start(0);
+    world.run();
+    world.pass(1_000);
+    assert_eq!((world.asked.len(), standing(&mut world)), (0, (Standing::Forgotten, 0)));
+    let left = world.phones[0].store().meta_with_prefix("").unwrap();
+    assert_eq!(left.len(), 1, "nothing but that it was revoked: {left:?}");
+}
+
+fn incident(text: &str) -> crate::command::NewIncident {
+    let severity = muster_model::fact::Severity::default();
+    crate::command::NewIncident { room: None, session: None, severity, text: text.to_owned() }
+}
+
+#[test]
+fn what_is_written_after_a_role_came_back_is_not_taken_for_what_was_written_before() {
+    let mut world = with_a_phone();
+    let now = world.now;
+    world.phones[0].report_incident(now, incident("no light")).unwrap();
+    world.run();
+    told_to_ask(&mut world);
+    world.tell_phone(0, granted(Role::Finance, 1));
+    world.run();
+    told_to_ask(&mut world);
+    // It works again before anything of the document is here.
+    world.phones[0].dispatch(now, granted(Role::Staff, 2)).unwrap();
+    world.phones[0].report_incident(now, incident("no sound")).unwrap();
+    world.run();
+    world.assert_converged();
+    assert_eq!(world.phones[0].incidents(now).unwrap().len(), 2);
+}
+
+#[test]
 fn a_revoked_phone_with_nothing_to_hand_over_forgets_at_once() {
     let mut world = with_a_phone();
     told_to_ask(&mut world);

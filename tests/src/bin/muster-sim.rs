@@ -130,6 +130,10 @@ fn finish(summary: &Summary, json: bool) -> ExitCode {
             counters.hostile_attempts, counters.hostile_refused, counters.hostile_work
         ));
         say(&format!(
+            "{} phones revoked, {} of them empty in the evening, {} changes of role, {} changes handed over",
+            counters.revoked, counters.wiped, counters.role_changes, counters.handed_over
+        ));
+        say(&format!(
             "{} restores of the server, {} facts that phones brought back",
             counters.restores, counters.brought_back
         ));

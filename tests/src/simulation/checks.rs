@@ -53,7 +53,7 @@ impl World<'_> {
 
     /// What a phone has shown as being on the server stays so, and the server has it on its disk.
     pub(super) fn look_at_phones(&mut self) -> Checked {
-        for phone in &mut self.phones {
+        for phone in self.phones.iter_mut().filter(|phone| !phone.had_to_forget) {
             for id in phone.told.keys().copied().filter(|id| !self.forgotten.contains(id)).collect::<Vec<_>>() {
                 let on_server = phone.is_on_server(id)?;
                 if on_server {
@@ -73,9 +73,11 @@ impl World<'_> {
             self.server_shadows.update(document, &self.server.disk.chunks(&document))?;
         }
         self.check_forgeries()?;
+        self.check_sealed()?;
         for phone in &mut self.phones {
+            let counts = !phone.had_to_forget;
             for id in phone.told.keys().copied().filter(|id| !self.forgotten.contains(id)).collect::<Vec<_>>() {
-                if !phone.shown_on_server.contains(&id) && phone.is_on_server(id)? {
+                if counts && !phone.shown_on_server.contains(&id) && phone.is_on_server(id)? {
                     phone.shown_on_server.insert(id);
                 }
             }

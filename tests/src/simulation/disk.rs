@@ -8,7 +8,7 @@ use muster_client_core::store::memory::MemoryStore;
 use muster_client_core::store::sqlite::SqliteStore;
 use muster_client_core::store::{
     AttendeeRow, DocSize, DoubleRow, FactRow, Flush, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead, Tally,
-    WriteBatch,
+    Write, WriteBatch,
 };
 use muster_model::attendance::Count;
 use muster_model::document::DocRef;
@@ -121,7 +121,11 @@ impl Disk {
     }
 
     fn write(&mut self, batch: &WriteBatch) -> Result<(), StoreError> {
-        self.store.commit(batch)?;
+        let mut batch = batch.clone();
+        if self.sabotage == Some(Sabotage::PhoneDiskForgetsNothing) {
+            batch.writes.retain(|write| !matches!(write, Write::Wipe | Write::ForgetDocument(_)));
+        }
+        self.store.commit(&batch)?;
         self.log.push(batch.clone());
         if batch.flush == Flush::Now && self.sabotage != Some(Sabotage::PhoneDiskNeverFlushes) {
             self.flushed = self.log.len();

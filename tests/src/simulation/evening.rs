@@ -30,7 +30,8 @@ impl World<'_> {
         note!(self, "the evening");
         self.call_off(|happening| {
             let acts = matches!(happening, Happening::Act { .. } | Happening::HostileActs { .. });
-            acts || matches!(happening, Happening::Trouble | Happening::Edit | Happening::BackUp | Happening::Restore)
+            let plans = matches!(happening, Happening::BackUp | Happening::Restore);
+            acts || plans || matches!(happening, Happening::Trouble | Happening::Edit)
         });
         self.server.disk.set_full(false);
         if !self.server.is_stopping() {
@@ -83,7 +84,13 @@ impl World<'_> {
         heads.retain(|document, _| !matches!(document.part, Part::Shard(shard) if shard >= shards));
         for number in 0..self.phones.len() {
             let now = self.phone_time(number);
+            if let Some(how) = self.is_not_settled(number)? {
+                return Ok(Some(how));
+            }
             let phone = self.phone(number)?;
+            if phone.is_gone() {
+                continue;
+            }
             let reads = |document: &&DocRef| phone.reads(document);
             let expected: Vec<DocRef> = heads.keys().filter(reads).copied().collect();
             let Some(driver) = phone.driver() else { return Ok(Some(format!("phone {number} is off"))) };
@@ -126,6 +133,10 @@ impl World<'_> {
         let expected = Expected::of(&self.server_shadows);
         self.counters.double_admissions += u64::try_from(expected.doubles.len()).unwrap_or_default();
         for number in 0..self.phones.len() {
+            self.check_wiped(number)?;
+            if self.phone(number)?.is_gone() {
+                continue;
+            }
             self.check_contents(number)?;
             self.phone(number)?.check_told()?;
             self.check_screens(number, &expected)?;
@@ -218,6 +229,8 @@ impl World<'_> {
     /// A phone that dies now and starts again has everything and shows the same.
     pub(super) fn wake_up_next_morning(&mut self) -> Checked {
         let number = self.luck.below(self.phones.len());
+        // The first phone is never revoked.
+        let number = if self.phone(number)?.is_gone() { 0 } else { number };
         let now = self.phone_time(number);
         let dump = |world: &mut Self| {
             let Some(driver) = world.phone(number)?.driver() else { return Err(own_fault("a phone is off")) };

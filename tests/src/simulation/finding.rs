@@ -27,6 +27,9 @@ pub enum Rule {
     /// Nothing stands on the server that its author may not write.
     #[error("something was let in")]
     LetIn,
+    /// What a device may no longer read is gone from it.
+    #[error("something that may no longer be read is still there")]
+    Forget,
     /// A verdict follows from what the phone knew.
     #[error("a verdict is wrong")]
     Verdict,

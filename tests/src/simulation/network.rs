@@ -2,6 +2,7 @@
 
 use axum::extract::ws::{CloseFrame, Message};
 use muster_client_core::event::{DownReason, Event, LinkId};
+use muster_client_core::exchange::closed;
 use muster_server::hub::Principal;
 
 use super::finding::Checked;
@@ -35,6 +36,10 @@ impl World<'_> {
         if phone.boots != boot || !phone.is_on() || !phone.dialling.remove(&link) {
             return Ok(());
         }
+        if self.has_to_ask(number)? && self.phone(number)?.outages == 0 {
+            return self.tell(number, Event::LinkDown { link, reason: DownReason::Unauthorized });
+        }
+        let phone = self.phone(number)?;
         let (outages, pace, device, role) = (phone.outages, phone.pace, phone.device, phone.granted);
         let principal = Principal { device, event: self.day.event, role, token_expires_at: None };
         let accepted = if outages == 0 { self.server.accept(principal) } else { None };
@@ -180,7 +185,9 @@ impl World<'_> {
                         self.send(id, end, Parcel::Pong);
                         Ok(())
                     }
-                    Parcel::Close(reason) => self.close_link(number, link, why_closed(reason.as_deref())),
+                    Parcel::Close(reason) => {
+                        self.close_link(number, link, reason.as_deref().map_or(DownReason::Closed, closed))
+                    }
                     Parcel::Gone => self.close_link(number, link, DownReason::Closed),
                     Parcel::Pong => Ok(()),
                 }
@@ -204,11 +211,4 @@ impl World<'_> {
         }
         Ok(())
     }
-}
-
-/// What the reason of a close means to a phone's shell.
-fn why_closed(reason: Option<&str>) -> DownReason {
-    let (_, rest) = reason.and_then(|reason| reason.split_once(';')).unwrap_or_default();
-    let ms = rest.trim().strip_prefix("retry_after_ms=").and_then(|ms| ms.parse().ok());
-    ms.map_or(DownReason::Closed, |ms| DownReason::RetryAfter { ms })
 }

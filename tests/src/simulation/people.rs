@@ -56,7 +56,7 @@ impl World<'_> {
             self.after(wait_ms, Happening::Act { phone: number });
         }
         let phone = self.phone(number)?;
-        if !phone.is_on() || !phone.enrolled {
+        if !phone.is_on() || !phone.enrolled || phone.is_gone() {
             return Ok(());
         }
         if let Role::Presenter(own) = phone.role {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_client_core::driver::Driver;
-use muster_client_core::event::{Credentials, Enrolment, Event, LinkId, ServerId, Token};
+use muster_client_core::event::{Enrolment, Event, LinkId, ServerId, Unsent};
 use muster_model::access::Role;
 use muster_model::document::DocRef;
 use muster_model::fact::Fact;
@@ -12,6 +12,7 @@ use muster_model::time::Timestamp;
 use muster_model::verdict::Verdict;
 
 use super::disk::Disk;
+use super::dismissals::{Dismissal, credentials};
 use super::draw::Draw;
 use super::finding::{Checked, Rule, own_fault};
 use super::shadow::Shadows;
@@ -55,6 +56,13 @@ pub(super) struct Phone {
     pub(super) role: Role,
     /// What the server says it may do, which a coordinator may change.
     pub(super) granted: Role,
+    /// What a coordinator has decided about it for good, and whether it knows.
+    pub(super) dismissal: Option<Dismissal>,
+    pub(super) knows_dismissal: bool,
+    /// Whether it had to forget documents, for what was decided now or before.
+    pub(super) had_to_forget: bool,
+    /// What it is handing over.
+    pub(super) handing: Vec<Unsent>,
     pub(super) device: DeviceId,
     pub(super) enrolled: bool,
     pub(super) power: Power,
@@ -92,6 +100,10 @@ impl Phone {
             number,
             role,
             granted: role,
+            dismissal: None,
+            knows_dismissal: false,
+            had_to_forget: false,
+            handing: Vec::new(),
             device: DeviceId::from_random([number_byte; 8]),
             enrolled: false,
             power: Power::Off(disk),
@@ -121,9 +133,14 @@ impl Phone {
             event,
             device: self.device,
             role: self.role,
-            credentials: Credentials::fixed(Token::new("secret")),
+            credentials: credentials(),
             device_name: format!("Phone {}", self.number),
         }))
+    }
+
+    /// Whether it was revoked and knows.
+    pub(super) fn is_gone(&self) -> bool {
+        self.knows_dismissal && self.dismissal == Some(Dismissal::Revoked)
     }
 
     pub(super) const fn is_on(&self) -> bool {
@@ -208,6 +225,10 @@ impl Phone {
     /// Every fact that was shown is on its disk, as it was shown.
     pub(super) fn check_told(&mut self) -> Checked {
         self.read_disk()?;
+        // Where it had to forget, the server has it or keeps it aside: that is looked at in the evening.
+        if self.had_to_forget {
+            return Ok(());
+        }
         for (id, told) in &self.told {
             match self.shadows.fact(*id) {
                 Some((_, held)) if held == told => {}

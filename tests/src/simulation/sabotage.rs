@@ -14,6 +14,12 @@ pub enum Sabotage {
     PhoneForgetsAdmissions,
     /// The server lets everything in.
     ServerAdmitsEverything,
+    /// The server says that it keeps what phones hand over, and does not.
+    ServerLosesWhatIsHandedOver,
+    /// The server does not note who was revoked.
+    ServerForgetsWhoIsRevoked,
+    /// A phone's disk keeps what it was told to forget.
+    PhoneDiskForgetsNothing,
     /// The server goes back to an earlier state and nobody is told.
     ServerForgetsInSecret,
 }

@@ -41,18 +41,22 @@ pub(super) struct Confirmed {
 
 /// The devices that the server has enrolled.
 #[derive(Debug, Default)]
-pub(super) struct Devices(Mutex<BTreeMap<DeviceId, Role>>);
+pub(super) struct Devices(Mutex<BTreeMap<DeviceId, Standing>>);
 
 impl Devices {
     pub(super) fn enrol(&self, device: DeviceId, role: Role) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(device, role);
+        self.note(device, Standing::Enrolled(role));
+    }
+
+    fn note(&self, device: DeviceId, standing: Standing) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(device, standing);
     }
 }
 
 impl Authors for Devices {
     fn standing(&self, _: EventId, device: DeviceId) -> BoxFuture<'_, Result<Standing, HubError>> {
-        let role = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied();
-        Box::pin(std::future::ready(Ok(role.map_or(Standing::Unknown, Standing::Enrolled))))
+        let standing = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied();
+        Box::pin(std::future::ready(Ok(standing.unwrap_or(Standing::Unknown))))
     }
 }
 
@@ -223,6 +227,24 @@ impl Server {
             // The server may have let go of it.
             Some(message) => drop(run.sockets.get(&connection).map(|socket| socket.send(Ok(message)))),
             None => drop(run.sockets.remove(&connection)),
+        }
+    }
+
+    /// A coordinator revokes a device. What is open ends.
+    pub(super) fn revoke(&self, device: DeviceId) {
+        if self.disk.sabotage() != Some(Sabotage::ServerForgetsWhoIsRevoked) {
+            self.devices.note(device, Standing::Revoked);
+        }
+        if let Some(run) = &self.run {
+            run.hub.revoke(device);
+        }
+    }
+
+    /// A coordinator gives a device another role. What is open ends.
+    pub(super) fn set_role(&self, device: DeviceId, role: Role) {
+        self.devices.enrol(device, role);
+        if let Some(run) = &self.run {
+            run.hub.set_role(device, role);
         }
     }
 

@@ -161,6 +161,13 @@ impl Shadows {
         heads.iter().all(|head| shadow.doc.get_change_by_hash(head).is_some())
     }
 
+    /// All changes that a device made.
+    pub(super) fn changes_of(&self, device: DeviceId) -> BTreeSet<ChangeHash> {
+        let changes = self.documents.values().flat_map(|shadow| shadow.doc.get_changes(&[]));
+        let own = changes.filter(|change| DeviceId::of_actor(change.actor_id()) == Some(device));
+        own.map(|change| change.hash()).collect()
+    }
+
     /// One of these changes, if any document has one.
     pub(super) fn holds_any(&self, changes: &BTreeSet<ChangeHash>) -> Option<(DocRef, ChangeHash)> {
         self.documents.iter().find_map(|(document, shadow)| {

@@ -51,9 +51,10 @@ impl World<'_> {
         phone.measured = (phone.disk()?.inside().meta("skew").map_err(own_fault)?, i64::MIN);
         phone.boots += 1;
         (phone.wake_at, phone.rings_ms) = (None, None);
-        let wants = phone.sync_wanted;
         note!(self, "phone {number} is on");
         self.perform(number)?;
+        self.note_standing(number)?;
+        let wants = self.phone(number)?.sync_wanted;
         if wants {
             self.tell(number, Event::SyncStart)?;
         }
@@ -151,11 +152,26 @@ impl World<'_> {
                 phone.set_timer(opening, now_ms);
                 Ok(())
             }
-            Effect::Refresh { .. } | Effect::HandOver { .. } => {
-                Err(own_fault("these phones have tokens that do not end, and none is revoked"))
+            Effect::Refresh { .. } => {
+                let (boot, ms) = self.round_trip(number)?;
+                self.after(ms, Happening::Refreshed { phone: number, boot });
+                Ok(())
+            }
+            Effect::HandOver { changes, .. } => {
+                let (boot, ms) = self.round_trip(number)?;
+                self.phone(number)?.handing = changes;
+                self.after(ms, Happening::HandsOver { phone: number, boot });
+                Ok(())
             }
             Effect::Changed(_) => Ok(()),
         }
+    }
+
+    /// How long a question over HTTP takes, and of which start of the phone it is.
+    fn round_trip(&mut self, number: usize) -> Checked<(u32, i64)> {
+        let phone = self.phone(number)?;
+        let (boot, pace) = (phone.boots, phone.pace);
+        Ok((boot, 2 * self.network.between(pace.delay_ms.0, pace.delay_ms.1)))
     }
 
     pub(super) fn close_link(&mut self, number: usize, link: LinkId, reason: DownReason) -> Checked {

@@ -29,6 +29,10 @@ impl World<'_> {
         if !phone.enrolled {
             return Ok(());
         }
+        if phone.is_gone() {
+            // It may die while it hands over.
+            return if self.luck.percent(40) { self.switch_off(number, true) } else { Ok(()) };
+        }
         match self.luck.below(100) {
             0..28 => self.cut_some_wire(),
             28..40 => self.lose_network(number),
@@ -203,7 +207,9 @@ impl World<'_> {
     /// Two phones find each other, without a server.
     fn peers_meet(&mut self, number: usize) -> Checked {
         let other = self.luck.below(self.phones.len());
-        let able = |phone: Option<&super::phone::Phone>| phone.is_some_and(|phone| phone.is_on() && phone.enrolled);
+        let able = |phone: Option<&super::phone::Phone>| {
+            phone.is_some_and(|phone| phone.is_on() && phone.enrolled && !phone.is_gone())
+        };
         if other == number || !able(self.phones.get(number)) || !able(self.phones.get(other)) {
             return Ok(());
         }
@@ -225,7 +231,7 @@ impl World<'_> {
     /// The server takes a phone's rights away for a while. What it records meanwhile must wait, not go.
     fn take_rights(&mut self, number: usize) -> Checked {
         let phone = self.phone(number)?;
-        if phone.role != Role::Staff {
+        if phone.role != Role::Staff || phone.dismissal.is_some() {
             return Ok(());
         }
         phone.granted = Role::Finance;
@@ -242,7 +248,9 @@ impl World<'_> {
     pub(super) fn rights_back(&mut self, number: usize) -> Checked {
         note!(self, "phone {number} may do its work again");
         let phone = self.phone(number)?;
-        phone.granted = phone.role;
+        if phone.dismissal.is_none() {
+            phone.granted = phone.role;
+        }
         self.cut_server_wires(Some(number))
     }
 

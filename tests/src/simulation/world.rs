@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use automerge::ChangeHash;
 use muster_client_core::event::{Event, LinkId};
-use muster_model::id::FactId;
+use muster_model::id::{DeviceId, FactId};
 use muster_protocol::DocumentId;
 
 use super::disk::{Disk, Kind};
+use super::dismissals::Dismissal;
 use super::draw::Draw;
 use super::event_day::EventDay;
 use super::finding::{Checked, own_fault};
@@ -57,6 +58,14 @@ pub(super) enum Happening {
     HostileActs { hostile: usize },
     /// A hostile device that was refused something comes back.
     HostileReturns { hostile: usize },
+    /// A coordinator revokes a phone or gives it another role for good.
+    Dismiss { phone: usize, dismissal: Dismissal },
+    /// That a phone was revoked has taken effect.
+    Sealed { phone: usize },
+    /// A phone's question for another token is answered.
+    Refreshed { phone: usize, boot: u32 },
+    /// What a phone hands over arrives.
+    HandsOver { phone: usize, boot: u32 },
     /// An operator makes a backup of the server.
     BackUp,
     /// An operator goes back to the backup.
@@ -83,6 +92,8 @@ pub(super) struct World<'t> {
     /// Facts that the server had before it was restored from that, and did not have after.
     pub(super) forgotten: BTreeSet<FactId>,
     pub(super) phones: Vec<Phone>,
+    /// The changes that revoked devices had on the server when that took effect.
+    pub(super) sealed: BTreeMap<DeviceId, BTreeSet<ChangeHash>>,
     /// Devices with good tokens in bad hands.
     pub(super) hostiles: Vec<Hostile>,
     /// What they forged.
@@ -134,6 +145,7 @@ impl<'t> World<'t> {
             forgotten: BTreeSet::new(),
             day,
             phones: Vec::new(),
+            sealed: BTreeMap::new(),
             hostiles: Vec::new(),
             forbidden: Forbidden::default(),
             wires: BTreeMap::new(),
@@ -160,6 +172,7 @@ impl<'t> World<'t> {
         world.people_phones(&mut plan)?;
         world.hire_hostiles();
         world.plan_restore(seed);
+        world.plan_dismissal(seed);
         Ok(world)
     }
 
@@ -259,6 +272,10 @@ impl<'t> World<'t> {
             }
             Happening::HostileActs { hostile } => self.hostile_acts(hostile),
             Happening::HostileReturns { hostile } => self.hostile_dials(hostile),
+            Happening::Dismiss { phone, dismissal } => self.dismiss(phone, dismissal),
+            Happening::Sealed { phone } => self.seal(phone),
+            Happening::Refreshed { phone, boot } => self.refreshed(phone, boot),
+            Happening::HandsOver { phone, boot } => self.hands_over(phone, boot),
             Happening::BackUp => {
                 self.back_up();
                 Ok(())
@@ -271,6 +288,11 @@ impl<'t> World<'t> {
             }
             Happening::Look => self.look(),
         }
+    }
+
+    /// Whether the server is restored on this day.
+    pub(super) fn restores(&self) -> bool {
+        self.queue.values().any(|happening| *happening == Happening::Restore)
     }
 
     /// Whether somebody is about to be switched on or to join.
