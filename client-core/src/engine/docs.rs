@@ -49,7 +49,7 @@ impl Engine {
     /// The document if something of it is here and this program knows its layout.
     pub(super) fn readable(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<Option<&Automerge>, EngineError> {
         let am = self.doc(cx, doc)?;
-        if am.is_empty() {
+        if !has_begun(am) {
             return Ok(None);
         }
         document::check_version(am).map_err(|source| EngineError::Document { document: doc, source })?;
@@ -101,15 +101,20 @@ impl Engine {
         let (actor, event, epoch) = (self.actor(cx)?, self.event_id(cx)?, self.epoch_here(&doc));
         let am = self.doc(cx, doc)?;
         let damaged = |source| EngineError::Document { document: doc, source };
-        if !am.is_empty() {
+        if has_begun(am) {
             return document::check_version(am).map_err(damaged);
         }
-        *am = document::create_in(event, &doc, epoch, actor).map_err(damaged)?;
-        let genesis = am.save_after(&[]);
+        let genesis = document::create_in(event, &doc, epoch, actor).map_err(damaged)?.save_after(&[]);
+        am.load_incremental(&genesis).map_err(|error| damaged(error.into()))?;
         cx.touched.docs.insert(doc);
         cx.write(Write::AppendChunk(doc, genesis));
         Ok(())
     }
+}
+
+/// Whether a document says anything yet: later changes may have come before its first, and wait for it.
+fn has_begun(am: &Automerge) -> bool {
+    !am.get_heads().is_empty()
 }
 
 fn load(chunks: Vec<Vec<u8>>, actor: ActorId) -> Result<Automerge, DocumentError> {

@@ -64,10 +64,21 @@ pub enum Decision {
         code: ProtocolCode,
         /// The reason in words, without personal data.
         reason: &'static str,
+        /// The changes that it is about, if it is about some: whoever drops them and what depends on them may send the rest
+        /// again.
+        changes: Vec<ChangeHash>,
     },
     /// Some go into quarantine, with all that depend on them; the others are applied, and then nothing more is taken from
     /// this peer for this document.
     RefuseSome(Vec<RefusedChange>),
+}
+
+impl Decision {
+    /// Nothing is taken, whatever it is.
+    #[must_use]
+    pub const fn refuse(code: ProtocolCode) -> Self {
+        Self::Refuse { code, reason: code.remedy(), changes: Vec::new() }
+    }
 }
 
 /// Decides about changes before they are applied. It runs on the document's task: keep it short. A panic costs the
@@ -88,7 +99,7 @@ impl Admission for AccessAdmission {
             let chunks = upload.summary.changes().iter().filter_map(|change| upload.data.get(change.range.clone()));
             return Decision::Admit(chunks.filter_map(|bytes| Change::from_bytes(bytes.to_vec()).ok()).collect());
         }
-        Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() }
+        Decision::refuse(ProtocolCode::ReadOnly)
     }
 }
 

@@ -17,7 +17,7 @@ use muster_model::id::DeviceId;
 use muster_protocol::guard::ChangeSummary;
 use muster_protocol::{ProtocolCode, has_change};
 
-use super::{Admission, Decision, RefusedChange, Upload};
+use super::{Admission, Decision, RefusedChange, Upload, with_dependants};
 use crate::hub::authors::Standing;
 
 /// What the access table and the rules for facts and records say of each change.
@@ -27,7 +27,7 @@ pub struct RuleAdmission;
 impl Admission for RuleAdmission {
     fn check(&self, upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
         if !upload.access.may_write() {
-            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() };
+            return Decision::refuse(ProtocolCode::ReadOnly);
         }
         if upload.summary.has_document_chunk() {
             return whole(upload, awaited);
@@ -39,14 +39,20 @@ impl Admission for RuleAdmission {
             }
         }
         let Judged { refused, admitted, put } = message.finish();
-        awaited.note(put);
-        if refused.is_empty() { Decision::Admit(admitted) } else { Decision::RefuseSome(refused) }
+        if refused.is_empty() {
+            awaited.note(put);
+            return Decision::Admit(admitted);
+        }
+        // What builds on a refused change is not let in either, and may come again without it.
+        let without = with_dependants(upload.summary, &refused);
+        awaited.note(put.into_iter().filter(|(_, by)| !without.contains(by)).collect());
+        Decision::RefuseSome(refused)
     }
 }
 
-/// A message with a whole document is let in or refused as a whole: it cannot be taken apart.
+/// A message with a whole document is let in or refused as a whole: it cannot be taken apart. Whoever sent it hears which
+/// changes are to blame: they may be others', and the sender has to get rid of them.
 fn whole(upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
-    let refuse = |code: ProtocolCode| Decision::Refuse { code, reason: code.remedy() };
     let before = upload.doc.get_heads();
     let mut both = upload.doc.clone();
     let documents = upload.summary.chunks.documents.iter().map(|document| &document.range);
@@ -54,13 +60,15 @@ fn whole(upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
     let chunks = documents.chain(changes).filter_map(|range| upload.data.get(range.clone()));
     let bytes: Vec<u8> = chunks.flatten().copied().collect();
     if both.load_incremental(&bytes).is_err() {
-        return refuse(ProtocolCode::SyncApply);
+        return Decision::refuse(ProtocolCode::SyncApply);
     }
     let mut message = Message::new(upload, awaited);
-    for change in both.get_changes(&before) {
-        if let Err(code) = message.judge(&change) {
-            return refuse(code);
-        }
+    let news = both.get_changes(&before);
+    let refused: Vec<(ChangeHash, ProtocolCode)> =
+        news.iter().filter_map(|change| Some((change.hash(), message.judge(change).err()?))).collect();
+    if let Some((_, code)) = refused.first().copied() {
+        let changes = refused.into_iter().map(|(hash, _)| hash).collect();
+        return Decision::Refuse { code, reason: code.remedy(), changes };
     }
     awaited.note(message.finish().put);
     Decision::Admit(Vec::new())

@@ -73,8 +73,8 @@ impl Document {
         let mut without = HashSet::new();
         if summary.has_changes() && !applied {
             let ending = match self.judge(link, (&summary, &data), &authors) {
-                Decision::Refuse { code, reason } => {
-                    self.refuse(link, code, reason);
+                Decision::Refuse { code, reason, changes } => {
+                    self.refuse(link, (code, reason), changes);
                     None
                 }
                 Decision::Admit(_) => self.ledger.admit(&self.doc, summary.changes()).err(),
@@ -109,19 +109,19 @@ impl Document {
         // A message before this one of the same round may have brought what this one builds on.
         self.ledger.refresh(&self.doc);
         let Some(peer) = self.peers.get(&link) else {
-            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason: ProtocolCode::ReadOnly.remedy() };
+            return Decision::refuse(ProtocolCode::ReadOnly);
         };
         if let Some((code, reason)) = peer.refusal {
-            return Decision::Refuse { code, reason };
+            return Decision::Refuse { code, reason, changes: Vec::new() };
         }
         let grown = self.stored.bytes().saturating_add(self.tick.bytes()).saturating_add(data.len());
         if grown > self.shared.config.max_document_bytes {
             let reason = "the document is full: its changes were kept aside; tell a coordinator";
-            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason };
+            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason, changes: Vec::new() };
         }
         if self.fill.is_full(self.tick.bytes().saturating_add(data.len()), self.shared.config.max_event_bytes) {
             let reason = "the event is full: changes were kept aside; tell a coordinator";
-            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason };
+            return Decision::Refuse { code: ProtocolCode::ReadOnly, reason, changes: Vec::new() };
         }
         let upload = Upload {
             principal: &peer.link.principal,
@@ -145,10 +145,11 @@ impl Document {
         peer.untold = (refused.iter().map(|change| change.hash).take(MAX_TOLD).collect(), first.author);
     }
 
-    fn refuse(&mut self, link: u64, code: ProtocolCode, reason: &'static str) {
+    fn refuse(&mut self, link: u64, why: (ProtocolCode, &'static str), changes: Vec<ChangeHash>) {
         if let Some(peer) = self.peers.get_mut(&link) {
             peer.sync.turn_read_only();
-            peer.refusal = Some((code, reason));
+            peer.refusal = Some(why);
+            peer.untold = (changes.into_iter().take(MAX_TOLD).collect(), None);
         }
     }
 
