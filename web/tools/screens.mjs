@@ -101,7 +101,8 @@ async function look(context, scene, picture) {
     return said.map((text) => `${picture}: ${text}`);
 }
 
-for (const { language, theme, width } of looks) {
+/** A browser that has seen nothing yet: what one scene leaves behind must not be in the next one's picture. */
+async function fresh({ language, theme, width }) {
     const context = await browser.newContext({
         viewport: { width, height: width < 600 ? 740 : 900 },
         locale: language,
@@ -117,13 +118,20 @@ for (const { language, theme, width } of looks) {
         [theme, language],
     );
     await context.clock.setFixedTime(NOW);
+    return context;
+}
+
+for (const each of looks) {
     const left = [...chosen];
     const worker = async () => {
-        for (let scene = left.shift(); scene; scene = left.shift())
-            complaints.push(...(await look(context, scene, `${scene.name}-${language}-${theme}-${width}`)));
+        for (let scene = left.shift(); scene; scene = left.shift()) {
+            const context = await fresh(each);
+            const picture = `${scene.name}-${each.language}-${each.theme}-${each.width}`;
+            complaints.push(...(await look(context, scene, picture)));
+            await context.close();
+        }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
-    await context.close();
 }
 await browser.close();
 close();
