@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Makes the first change of a document of which nothing is here: every replica makes the same.
-    fn begin(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
+    pub(super) fn begin(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
         let (actor, event, epoch) = (self.actor(cx)?, self.event_id(cx)?, self.epoch_here(&doc));
         let am = self.doc(cx, doc)?;
         let damaged = |source| EngineError::Document { document: doc, source };

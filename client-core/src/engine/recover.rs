@@ -46,6 +46,13 @@ struct RefusedEntry {
     change: String,
 }
 
+impl RefusedEntry {
+    /// The fact, if it reads.
+    fn fact(&self) -> Option<Fact> {
+        Fact::from_json(self.fact?, self.text.as_deref()?).ok()
+    }
+}
+
 /// What is dropped from a document, and what of it is written again.
 #[derive(Default)]
 struct Plan {
@@ -176,14 +183,11 @@ impl Engine {
     /// Writes again what of this device's own is kept because a server refused it, as far as the device may write it.
     pub(super) fn offer_again(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
         let own = self.book(cx)?.1.device;
-        for (key, value) in cx.store.meta_with_prefix(REFUSED)? {
-            let doc = key.strip_prefix(REFUSED).and_then(|rest| rest.rsplit_once('/'));
-            let doc = doc.and_then(|(doc, _)| doc.parse::<DocRef>().ok());
-            let entry = serde_json::from_slice::<RefusedEntry>(&value).ok();
-            let (Some(doc), Some(entry)) = (doc, entry) else { continue };
-            let fact = entry.fact.zip(entry.text).and_then(|(id, text)| Fact::from_json(id, &text).ok());
-            let Some(fact) = fact.filter(|fact| fact.device() == own && entry.author == Some(own)) else { continue };
+        for (key, doc, entry) in all_entries(cx)? {
+            let is_own = |fact: &Fact| fact.device() == own && entry.author == Some(own);
+            let Some(fact) = entry.fact().filter(is_own) else { continue };
             if self.check_may_write(cx, &doc).is_ok() {
+                self.begin(cx, doc)?;
                 self.write_fact(cx, doc, fact)?;
                 cx.write(Write::Meta(key, None));
                 cx.topics.insert(Topic::Status);
@@ -194,24 +198,17 @@ impl Engine {
 
     /// Whether a fact is kept here because a server refused it.
     pub(super) fn is_refused(cx: &Cx<'_>, fact: FactId) -> Result<bool, EngineError> {
-        let kept = cx.store.meta_with_prefix(REFUSED)?;
-        let is_it = |value: &[u8]| serde_json::from_slice::<RefusedEntry>(value).is_ok_and(|e| e.fact == Some(fact));
-        Ok(kept.iter().any(|(_, value)| is_it(value)))
+        Ok(all_entries(cx)?.iter().any(|(_, _, entry)| entry.fact == Some(fact)))
     }
 
     /// What servers refused and is kept here.
     pub(crate) fn refused_work(&self, cx: &Cx<'_>) -> Result<Vec<RefusedWork>, EngineError> {
-        let mut found = Vec::new();
-        for (key, value) in cx.store.meta_with_prefix(REFUSED)? {
-            let document = key.strip_prefix(REFUSED).and_then(|rest| rest.rsplit_once('/'));
-            let document = document.and_then(|(doc, _)| doc.parse::<DocRef>().ok());
-            let entry = serde_json::from_slice::<RefusedEntry>(&value).ok();
-            let (Some(document), Some(entry)) = (document, entry) else { continue };
-            let fact = entry.fact.zip(entry.text).and_then(|(id, text)| Fact::from_json(id, &text).ok());
+        let work = |(_, document, entry): (String, DocRef, RefusedEntry)| {
+            let fact = entry.fact();
             let RefusedEntry { server, code, since, author, .. } = entry;
-            found.push(RefusedWork { document, server, code, author, fact, since });
-        }
-        Ok(found)
+            RefusedWork { document, server, code, author, fact, since }
+        };
+        Ok(all_entries(cx)?.into_iter().map(work).collect())
     }
 }
 
@@ -294,6 +291,16 @@ fn entry(
 fn entries(cx: &Cx<'_>, doc: &DocRef) -> Result<Vec<(String, RefusedEntry)>, StoreError> {
     let all = cx.store.meta_with_prefix(&format!("{REFUSED}{doc}/"))?;
     Ok(all.into_iter().filter_map(|(key, value)| Some((key, serde_json::from_slice(&value).ok()?))).collect())
+}
+
+/// Everything that is kept because a server refused it, with its key and its document.
+fn all_entries(cx: &Cx<'_>) -> Result<Vec<(String, DocRef, RefusedEntry)>, StoreError> {
+    let read = |(key, value): (String, Vec<u8>)| {
+        let (doc, _) = key.strip_prefix(REFUSED)?.rsplit_once('/')?;
+        let doc = doc.parse().ok()?;
+        Some((key, doc, serde_json::from_slice(&value).ok()?))
+    };
+    Ok(cx.store.meta_with_prefix(REFUSED)?.into_iter().filter_map(read).collect())
 }
 
 /// What this device wrote and a server refused.
