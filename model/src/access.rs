@@ -169,6 +169,16 @@ impl Access {
         !matches!(self, Self::None | Self::AppendOwnBlind)
     }
 
+    /// Whether the role edits records of this collection of the document.
+    #[must_use]
+    pub fn edits(self, collection: &str) -> bool {
+        match self {
+            Self::Edit => true,
+            Self::EditOwnNeeds => collection == "needs",
+            _ => false,
+        }
+    }
+
     /// Whether at least some changes of the role are let in.
     #[must_use]
     pub const fn may_write(self) -> bool {

@@ -177,9 +177,9 @@ fn may_edit(document: &DocRef, writer: &Writer, allows: impl Fn(Access) -> bool)
 /// made is in them.
 fn edits_in(access: Access, collection: Option<&str>, in_own: bool) -> bool {
     match (access, collection) {
-        (Access::Edit, _) | (Access::EditOwnNeeds, Some("needs")) => true,
+        (_, Some(collection)) => access.edits(collection),
         (Access::EditOwnNeeds, None) => in_own,
-        _ => false,
+        (_, None) => access == Access::Edit,
     }
 }
 

@@ -110,6 +110,12 @@ impl DocKind {
         }
     }
 
+    /// The collection of this name, if the kind has it.
+    #[must_use]
+    pub fn collection_named(self, name: &str) -> Option<&'static str> {
+        self.collections().iter().copied().find(|collection| *collection == name)
+    }
+
     /// How the kind is divided into documents.
     #[must_use]
     pub const fn division(self) -> Division {

@@ -16,6 +16,7 @@ pub mod attendee;
 pub mod checkpoint;
 pub mod document;
 pub mod double_admission;
+pub mod edit;
 pub mod epoch;
 pub mod erasure;
 pub mod event;

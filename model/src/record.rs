@@ -2,21 +2,26 @@
 //!
 //! Two people who edit different fields both keep their edits. Two who edit one field at the same time leave both
 //! values in the document; readers see one of them (the same everywhere) until somebody settles it, and [`conflicts`]
-//! shows both. A field that holds a list or a map is replaced whole.
+//! shows both. A field that holds a list or a map is replaced whole. A record that two people made apart, under the one key
+//! that it can have, is one record: it says what both say.
+
+mod fields;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use automerge::transaction::Transactable;
 use automerge::{
-    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, PatchAction, Prop, ReadDoc, ScalarValue, Value, ValueRef,
-    hydrate,
+    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, PatchAction, Prop, ReadDoc, ScalarValue, Value, hydrate,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use crate::document::{DocKind, DocumentError, collection};
+
+pub use fields::{EditState, FieldEdit, RecordEdit, SaidValue, holds, said_by, set_fields, unsettled};
+use fields::{maps, read_fields, write_field};
 
 /// A kind of record and where it lives.
 ///
@@ -75,7 +80,10 @@ pub fn read_all<T: Record>(doc: &Automerge) -> Result<Records<T>, RecordError> {
     let mut found = Records { records: BTreeMap::new(), unreadable: Vec::new() };
     let hydrate::Value::Map(all) = ReadDoc::hydrate(doc, &id, None)? else { return Ok(found) };
     for (key, value) in all.iter() {
-        let fields = to_json(&value.value);
+        let fields = match value.conflict {
+            true => read_fields(doc, &id, key)?.map_or(Json::Null, Json::Object),
+            false => to_json(&value.value),
+        };
         match (key.parse(), serde_json::from_value(fields)) {
             (Ok(key), Ok(record)) => drop(found.records.insert(key, record)),
             _ => found.unreadable.push(key.to_string()),
@@ -98,14 +106,6 @@ pub fn read<T: Record>(doc: &impl ReadDoc, key: &T::Key) -> Result<Option<T>, Re
     }
 }
 
-fn read_fields<D: ReadDoc>(doc: &D, collection: &ObjId, key: &str) -> Result<Option<Map<String, Json>>, RecordError> {
-    let Some((Value::Object(ObjType::Map), id)) = doc.get(collection, key)? else { return Ok(None) };
-    match to_json(&ReadDoc::hydrate(doc, &id, None)?) {
-        Json::Object(fields) => Ok(Some(fields)),
-        _ => Ok(None),
-    }
-}
-
 /// Writes a record: creates it, or changes just the fields that differ. Says whether anything differed.
 ///
 /// # Errors
@@ -124,32 +124,25 @@ fn put_fields<D: Transactable + ReadDoc>(
     key: &str,
     fields: &Map<String, Json>,
 ) -> Result<bool, RecordError> {
-    let existing = match doc.get(collection, key)? {
-        Some((Value::Object(ObjType::Map), id)) => Some(id),
-        _ => None,
-    };
-    let Some(id) = existing else {
+    let maps = maps(doc, collection, key)?;
+    let Some(before) = read_fields(doc, collection, key)? else {
         let id = doc.put_object(collection, key, ObjType::Map)?;
         for (field, value) in fields.iter().filter(|(_, value)| !says_nothing(value)) {
             put_json(doc, &id, Prop::Map(field.clone()), value)?;
         }
         return Ok(true);
     };
-    let before = match to_json(&ReadDoc::hydrate(doc, &id, None)?) {
-        Json::Object(before) => before,
-        _ => Map::new(),
-    };
     let mut changed = false;
     for (field, value) in fields.iter().filter(|(_, value)| !says_nothing(value)) {
         if before.get(field) != Some(value) {
-            put_json(doc, &id, Prop::Map(field.clone()), value)?;
+            write_field(doc, &maps, field, Some(value))?;
             changed = true;
         }
     }
     for field in before.keys() {
         // A field this program does not know is left alone: a later version wrote it.
         if fields.get(field).is_some_and(says_nothing) {
-            doc.delete(&id, field.as_str())?;
+            write_field(doc, &maps, field, None)?;
             changed = true;
         }
     }
@@ -198,23 +191,16 @@ pub struct FieldConflict {
 pub fn conflicts<T: Record>(doc: &Automerge) -> Result<Vec<FieldConflict>, RecordError> {
     let id = collection(doc, T::COLLECTION)?;
     let mut found = Vec::new();
-    for record in doc.map_range(&id, ..) {
-        let key = record.key.to_string();
-        let fields = record.id();
-        if !matches!(record.value, ValueRef::Object(_)) {
-            continue;
-        }
-        for item in doc.map_range(&fields, ..).filter(|item| item.conflict) {
-            let values = doc.get_all(&fields, item.key.as_ref())?;
-            let values =
-                values.into_iter().map(|(value, id)| value_json(doc, &value, &id)).collect::<Result<_, _>>()?;
-            found.push(FieldConflict { key: key.clone(), field: item.key.to_string(), values });
+    for key in doc.keys(&id) {
+        for field in unsettled(doc, T::COLLECTION, &key)? {
+            let values = said_by(doc, T::COLLECTION, &key, &field)?.into_iter().map(|said| said.value).collect();
+            found.push(FieldConflict { key: key.clone(), field, values });
         }
     }
     Ok(found)
 }
 
-fn value_json(doc: &Automerge, value: &Value<'_>, id: &ObjId) -> Result<Json, RecordError> {
+fn value_json<D: ReadDoc>(doc: &D, value: &Value<'_>, id: &ObjId) -> Result<Json, RecordError> {
     match value {
         Value::Object(_) => Ok(to_json(&ReadDoc::hydrate(doc, id, None)?)),
         Value::Scalar(scalar) => Ok(scalar_json(scalar)),
