@@ -86,6 +86,14 @@ codes! {
     StorageKey => "storage_key", NeedsUser, "the app's key does not fit the database; it was encrypted by another installation: put it aside and enrol anew";
     /// A key was given to a build that does not encrypt.
     StorageNoEncryption => "storage_no_encryption", Permanent, "the app gives a key and was built without encryption: build it with the feature `sqlcipher`";
+    /// No such room in this event's programme.
+    RoomUnknown => "room_unknown", NeedsUser, "this phone knows no such room; choose another, or connect once to hear of new ones";
+    /// An end that is not after its beginning.
+    TimesReversed => "times_reversed", NeedsUser, "the end must be after the beginning; change one of them";
+    /// A number or a time that cannot be.
+    OutOfRange => "out_of_range", NeedsUser, "the number or the time cannot be right; enter another";
+    /// There is nothing to choose between any more.
+    ConflictUnknown => "conflict_unknown", NeedsUser, "there is nothing to choose between here any more; somebody may have settled it, look at the list again";
 }
 
 impl fmt::Display for CoreCode {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use muster_model::document::DocRef;
+use muster_model::edit::{AttendeeEdit, CheckpointEdit, NeedsEdit, RoomEdit, SessionEdit};
 use muster_model::fact::{EntryVia, ItemState, ResolutionKind, Severity};
 use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, QuestionId, RoomId, SessionId};
 use muster_model::verdict::Verdict;
@@ -61,6 +63,10 @@ pub enum Command {
         /// Who.
         presenter: PresenterId,
     },
+    /// Fields of a record are to say something else.
+    Edit(Edit),
+    /// One of the values that a field was given at once is chosen.
+    Choose(Choice),
     /// Say again what of this device's own work a server refused: a coordinator may have given its rights back, or the server
     /// may be a restored one that knows nothing of it. What is refused once more is put aside once more.
     OfferAgain,
@@ -69,6 +75,37 @@ pub enum Command {
         /// The label.
         label: String,
     },
+}
+
+/// What is edited, field by field: what nobody names is left alone, so that two people who edit different fields both keep
+/// their edits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// An attendee. One who registered at the door gets a record with it.
+    Attendee(AttendeeId, Vec<AttendeeEdit>),
+    /// A session.
+    Session(SessionId, Vec<SessionEdit>),
+    /// A room.
+    Room(RoomId, Vec<RoomEdit>),
+    /// A checkpoint.
+    Checkpoint(CheckpointId, Vec<CheckpointEdit>),
+    /// What a presenter needs.
+    Needs(PresenterId, Vec<NeedsEdit>),
+}
+
+/// One of the values that a field was given at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The document.
+    pub document: DocRef,
+    /// The collection that the record is in.
+    pub collection: String,
+    /// The record's key.
+    pub key: String,
+    /// The field.
+    pub field: String,
+    /// The value's id; [`ConflictValue`](crate::view::ConflictValue) has it.
+    pub value: String,
 }
 
 /// An attendee found by name, or of the same order, is to be checked in.
@@ -137,6 +174,8 @@ pub enum Answer {
     Scan(Box<ScanResult>),
     /// Of everything else that records a fact.
     Recorded(Recorded),
+    /// Of an edit: whether anything differed. If so it is in the outbox.
+    Edited(bool),
 }
 
 /// A fact was recorded.

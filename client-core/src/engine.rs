@@ -4,10 +4,13 @@
 //! memory (loaded documents, views, links) can be lost at any time and is read from the store again; the
 //! [driver](crate::driver::Driver) makes use of that when a commit fails.
 
+mod aside;
 pub(crate) mod bookkeeping;
 mod commands;
+mod conflicts;
 mod cx;
 mod docs;
+mod edits;
 mod epochs;
 mod handing;
 mod held;

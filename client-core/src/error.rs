@@ -1,6 +1,7 @@
 //! Errors in two rings: inside, enums with their sources; outside, a code, a retry class and a sentence.
 
 use muster_model::document::{DocRef, DocumentError};
+use muster_model::edit::EditError;
 use muster_model::fact::{AppendError, FactError};
 use muster_model::record::RecordError;
 use muster_protocol::RetryClass;
@@ -47,6 +48,9 @@ pub enum EngineError {
     /// A text that must say something says nothing.
     #[error("an empty text")]
     TextMissing,
+    /// An edit that cannot be made.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// A fact that cannot be written.
     #[error(transparent)]
     Fact(#[from] FactError),
@@ -92,6 +96,10 @@ pub enum Missing {
     Session,
     /// An item of a checklist.
     Item,
+    /// A room.
+    Room,
+    /// A field that waits to be settled, or the value chosen for it.
+    Conflict,
 }
 
 impl std::fmt::Display for Missing {
@@ -102,6 +110,8 @@ impl std::fmt::Display for Missing {
             Self::Fact => "the fact",
             Self::Session => "the session",
             Self::Item => "the item",
+            Self::Room => "the room",
+            Self::Conflict => "the conflict",
         })
     }
 }
@@ -130,9 +140,13 @@ impl EngineError {
             Self::Missing(Missing::Fact) => CoreCode::FactUnknown,
             Self::Missing(Missing::Session) => CoreCode::SessionUnknown,
             Self::Missing(Missing::Item) => CoreCode::ItemUnknown,
+            Self::Missing(Missing::Room) => CoreCode::RoomUnknown,
+            Self::Missing(Missing::Conflict) => CoreCode::ConflictUnknown,
             Self::NothingToSettle => CoreCode::NothingToSettle,
-            Self::TextMissing => CoreCode::TextMissing,
-            Self::Fact(FactError::TooLong) => CoreCode::TextTooLong,
+            Self::TextMissing | Self::Edit(EditError::TextMissing) => CoreCode::TextMissing,
+            Self::Fact(FactError::TooLong) | Self::Edit(EditError::TextTooLong) => CoreCode::TextTooLong,
+            Self::Edit(EditError::TimesReversed) => CoreCode::TimesReversed,
+            Self::Edit(EditError::OutOfRange) => CoreCode::OutOfRange,
             Self::Fact(FactError::Malformed) | Self::OutOfRange { .. } => CoreCode::Internal,
             Self::Store(error) => error.code(),
             Self::Document { source, .. } => document_code(source),

@@ -341,11 +341,13 @@ pub enum Topic {
     Logistics,
     /// Links, last contact, facts not yet on the server, parked documents.
     Status,
+    /// Fields that wait to be settled.
+    Conflicts,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Event,
         Self::Program,
         Self::Attendees,
@@ -356,5 +358,6 @@ impl Topic {
         Self::Arrivals,
         Self::Logistics,
         Self::Status,
+        Self::Conflicts,
     ];
 }

@@ -1,7 +1,9 @@
 //! Stories of several phones and a server over links that break.
 
+mod conflicts;
 mod crash;
 mod doors;
+mod edits;
 mod enrolment;
 mod erasure;
 mod projections;

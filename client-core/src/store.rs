@@ -20,8 +20,10 @@ use muster_model::attendee::Attendee;
 use muster_model::document::DocRef;
 use muster_model::fact::Fact;
 use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId, SessionId};
+use muster_model::record::RecordEdit;
 use muster_model::ticket::TicketHash;
 use muster_model::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::code::CoreCode;
 use crate::event::ServerId;
@@ -210,8 +212,33 @@ pub struct DoubleRow {
     pub settled_by: Option<FactId>,
 }
 
+/// What a change of ours edits of a record: kept beside the change, so that it can be shown, and made once more when the
+/// change itself cannot stay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnsentEdit {
+    /// The edit.
+    pub edit: RecordEdit,
+    /// When it was made, on this device's clock.
+    pub at: Timestamp,
+    /// Its place among this device's edits of the document.
+    pub order: u64,
+}
+
+/// Fields of a record that were given several values at once, and wait for somebody to settle them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConflictRow {
+    /// The document.
+    pub doc: DocRef,
+    /// The collection that the record is in.
+    pub collection: String,
+    /// The record's key.
+    pub key: String,
+    /// The fields.
+    pub fields: Vec<String>,
+}
+
 /// A change of ours that a server is not known to have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OutboxRow {
     /// The server.
     pub server: ServerId,
@@ -221,6 +248,8 @@ pub struct OutboxRow {
     pub change: ChangeHash,
     /// The fact that it appends.
     pub fact: Option<FactId>,
+    /// What it edits of a record.
+    pub edit: Option<UnsentEdit>,
 }
 
 /// What is known of another device.
@@ -281,9 +310,11 @@ pub enum Write {
     Count(CountDelta),
     /// Projection: the double admissions of an attendee at a checkpoint, in place of what was known.
     Doubles(AttendeeId, CheckpointId, Vec<DoubleRow>),
+    /// Projection: the fields of a record that wait to be settled, in place of what was known. None is the same as no row.
+    Conflicts(ConflictRow),
     /// Empties all projections.
     ClearProjections,
-    /// The document is gone, with its chunks, its outbox and its sync states. Its bytes are written over; the log holds them
+    /// The document is gone, with its chunks, its outbox, its sync states and its conflicts. Its bytes are written over; the log holds them
     /// until a [`Write::Purge`].
     ForgetDocument(DocRef),
     /// Empties the store. No byte of it is found any more.
@@ -372,6 +403,12 @@ pub trait StoreRead {
     /// # Errors
     /// If the store fails.
     fn outbox_counts(&self) -> Result<Vec<(ServerId, DocRef, u64)>, StoreError>;
+    /// The changes that edit records and that each server is not known to have, in the order of servers, documents and
+    /// edits.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn unsent_edits(&self) -> Result<Vec<OutboxRow>, StoreError>;
     /// What is known of other devices.
     ///
     /// # Errors
@@ -463,6 +500,11 @@ pub trait StoreRead {
     /// # Errors
     /// If the store fails.
     fn doubles_at(&self, attendee: AttendeeId, checkpoint: CheckpointId) -> Result<Vec<DoubleRow>, StoreError>;
+    /// The fields of records that wait to be settled, by document, collection and key.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn conflicts(&self) -> Result<Vec<ConflictRow>, StoreError>;
     /// Every row of every projection as text, in a fixed order, to compare stores with.
     ///
     /// # Errors

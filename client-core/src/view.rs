@@ -10,17 +10,19 @@ use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId, LogisticsId, 
 use muster_model::logistics::{Aid, Honorarium, HotelStay, LogisticsContact, Needs, TravelLeg};
 use muster_model::program::{PresenterProfile, Session};
 use muster_model::readiness::Readiness;
+use muster_model::record::RecordEdit;
 use muster_model::time::Timestamp;
 
 use crate::code::CoreCode;
 use crate::event::ServerId;
 
 /// How safe something is that this phone recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
     /// On this phone only, durably.
     OnThisPhone,
     /// Durably on a server.
+    #[default]
     OnServer,
 }
 
@@ -175,8 +177,78 @@ pub struct LogisticsView {
     pub aids: Vec<(LogisticsId, Aid)>,
     /// What they say they need.
     pub needs: Option<Needs>,
+    /// Where what this device edited of that is by now; on a server, if it edited nothing.
+    pub needs_durability: Durability,
     /// Whom they can call.
     pub contacts: Vec<(LogisticsId, LogisticsContact)>,
+}
+
+/// What a field says, as a screen shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldValue {
+    /// Nothing.
+    Empty,
+    /// A text.
+    Plain(String),
+    /// One of a few words of the programs, in snake case (`once_per_day`).
+    Word(String),
+    /// A whole number.
+    Whole(i64),
+    /// Yes or no.
+    Flag(bool),
+    /// A point in time.
+    Time(Timestamp),
+    /// A room, with its name; an empty one if it is not known here.
+    Room(RoomId, String),
+    /// Several texts.
+    Texts(Vec<String>),
+    /// Something else, as JSON.
+    Other(String),
+}
+
+/// A field that several people gave different values at once: somebody has to choose one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictView {
+    /// The document.
+    pub document: DocRef,
+    /// The collection that the record is in: `sessions`, `rooms`, `attendees`...
+    pub collection: String,
+    /// The record's key.
+    pub key: String,
+    /// The record's name or title, as it reads now; empty if it has none.
+    pub title: String,
+    /// The field.
+    pub field: String,
+    /// Its values, two at least; the last is the one that everybody is shown meanwhile.
+    pub values: Vec<ConflictValue>,
+}
+
+/// One of the values of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictValue {
+    /// Names it in [`Choice`](crate::command::Choice); the same on every device.
+    pub id: String,
+    /// What it says.
+    pub value: FieldValue,
+    /// The device that wrote it; `None` if the server did.
+    pub device: Option<DeviceId>,
+    /// Whether that is this device.
+    pub own: bool,
+    /// Who acts with that device, as far as this one has heard; else empty.
+    pub by: String,
+    /// When, by that device's clock, to the second.
+    pub at: Option<Timestamp>,
+}
+
+/// An edit that no server is known to have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EditView {
+    /// The document.
+    pub document: DocRef,
+    /// What it says.
+    pub edit: RecordEdit,
+    /// When it was made, on this device's clock.
+    pub at: Timestamp,
 }
 
 /// Where a server's link stands.
@@ -210,6 +282,8 @@ pub struct ServerStatus {
     pub last_contact: Option<Timestamp>,
     /// Facts of this phone that are not known to be on it.
     pub facts_not_there: u64,
+    /// Edits of this phone that are not known to be on it.
+    pub edits_not_there: u64,
 }
 
 /// What is known of another device.
@@ -236,6 +310,8 @@ pub struct Parked {
     pub code: String,
     /// Facts in it that are not on that server.
     pub facts: u64,
+    /// Edits of it that are not on that server.
+    pub edits: u64,
     /// Since when, on this device's clock.
     pub since: Timestamp,
 }
@@ -253,6 +329,8 @@ pub struct RefusedWork {
     pub author: Option<DeviceId>,
     /// The fact that it appends, if it does nothing else.
     pub fact: Option<Fact>,
+    /// What it edits of a record, if this device made it.
+    pub edit: Option<RecordEdit>,
     /// Since when, on this device's clock.
     pub since: Timestamp,
 }
@@ -284,6 +362,8 @@ pub struct StatusView {
     pub standing: Standing,
     /// Facts that were not sent, of documents that it had to forget: to be handed over to a server.
     pub kept_facts: u64,
+    /// The same of edits.
+    pub kept_edits: u64,
     /// The servers.
     pub servers: Vec<ServerStatus>,
     /// The other devices, the one heard longest ago first.

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use muster_client_core::code::{CoreCode, RetryClass};
 use muster_client_core::command::{
-    Answer, Answers, CheckIn, Command, NewIncident, NewWalkIn, Recorded, ScanResult, Settle,
+    Answer, Answers, CheckIn, Choice, Command, Edit, NewIncident, NewWalkIn, Recorded, ScanResult, Settle,
 };
 use muster_client_core::driver::Driver;
 use muster_client_core::enrolment::{EnrolError, EnrolmentLink};
@@ -276,7 +276,7 @@ impl Client {
     async fn scanned(&self, command: Command) -> Result<ScanResult, ClientError> {
         match self.tell(Event::Command(command)).await? {
             Answer::Scan(result) => Ok(*result),
-            Answer::Nothing | Answer::Recorded(_) => Err(unexpected()),
+            Answer::Nothing | Answer::Recorded(_) | Answer::Edited(_) => Err(unexpected()),
         }
     }
 
@@ -288,7 +288,7 @@ impl Client {
         match self.tell(Event::Command(command)).await? {
             Answer::Recorded(recorded) => Ok(recorded),
             Answer::Scan(result) => result.recorded.ok_or_else(unexpected),
-            Answer::Nothing => Err(unexpected()),
+            Answer::Nothing | Answer::Edited(_) => Err(unexpected()),
         }
     }
 
@@ -351,6 +351,29 @@ impl Client {
     /// If nothing could be recorded.
     pub async fn arrive(&self, presenter: PresenterId) -> Result<Recorded, ClientError> {
         self.record(Command::Arrive { presenter }).await
+    }
+
+    /// Edits fields of a record; says whether anything differed.
+    ///
+    /// # Errors
+    /// If it may not be, or could not be kept.
+    pub async fn edit(&self, edit: Edit) -> Result<bool, ClientError> {
+        self.edited(Command::Edit(edit)).await
+    }
+
+    /// Chooses one of the values that a field was given at once.
+    ///
+    /// # Errors
+    /// If there is nothing to choose any more, or it could not be kept.
+    pub async fn choose(&self, choice: Choice) -> Result<bool, ClientError> {
+        self.edited(Command::Choose(choice)).await
+    }
+
+    async fn edited(&self, command: Command) -> Result<bool, ClientError> {
+        match self.tell(Event::Command(command)).await? {
+            Answer::Edited(differed) => Ok(differed),
+            Answer::Nothing | Answer::Scan(_) | Answer::Recorded(_) => Err(unexpected()),
+        }
     }
 
     /// Says again what of this device's own work a server refused: a coordinator may have given its rights back, or the

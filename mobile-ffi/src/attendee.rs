@@ -9,6 +9,7 @@ use crate::fact::Fact;
 use crate::mirror::{list, mirror};
 
 mirror! {
+    both
     /// Whether a registration stands.
     Registration of attendee::Registration {
         /// It stands.

@@ -134,6 +134,14 @@ errors! {
         StorageKey,
         /// A key was given, and the library was built without encryption.
         StorageNoEncryption,
+        /// This phone knows no such room.
+        RoomUnknown,
+        /// An end that is not after its beginning.
+        TimesReversed,
+        /// A number or a time that cannot be.
+        OutOfRange,
+        /// There is nothing to choose between any more.
+        ConflictUnknown,
     }
     others {
         /// The text is not an enrolment link.

@@ -18,6 +18,7 @@ mod attendee;
 mod checkpoint;
 mod client;
 mod command;
+mod edit;
 mod error;
 mod event;
 mod fact;
@@ -41,6 +42,10 @@ pub use checkpoint::{
 };
 pub use client::{Client, Config, PutAside, Recovered, recover_database};
 pub use command::{CheckIn, NewIncident, NewWalkIn, Settle};
+pub use edit::{
+    AttendeeEdit, CheckpointEdit, Choice, Conflict, ConflictValue, EditedField, FieldValue, NeedsEdit, RoomEdit,
+    SessionEdit, UnsentEdit,
+};
 pub use error::{MusterError, Problem, RetryClass};
 pub use event::{Event, Format, Me, Role};
 pub use fact::{EntryVia, Fact, FactBody, ItemState, ResolutionKind, Severity, Skew};

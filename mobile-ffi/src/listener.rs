@@ -48,6 +48,8 @@ topics! {
     Logistics,
     /// Links, last contact, facts not yet on the server, parked documents.
     Status,
+    /// Fields that wait to be settled.
+    Conflicts,
 }
 
 /// What a listener may throw. Whatever else it throws becomes this, too.

@@ -5,7 +5,9 @@ use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, Se
 use muster_model::time::Timestamp;
 
 use super::{Driver, internal};
-use crate::command::{Answer, Answers, CheckIn, Command, NewIncident, NewWalkIn, Recorded, ScanResult, Settle};
+use crate::command::{
+    Answer, Answers, CheckIn, Choice, Command, Edit, NewIncident, NewWalkIn, Recorded, ScanResult, Settle,
+};
 use crate::error::CoreError;
 use crate::event::Event;
 use crate::store::Store;
@@ -115,6 +117,22 @@ impl<S: Store> Driver<S> {
         self.recorded(now, Command::Arrive { presenter })
     }
 
+    /// Edits fields of a record; says whether anything differed. What did is durable, and waits in the outbox.
+    ///
+    /// # Errors
+    /// `text_missing`, `text_too_long`, `times_reversed`, `out_of_range`, and the code of what is not known here.
+    pub fn edit(&mut self, now: Timestamp, edit: Edit) -> Result<bool, CoreError> {
+        self.edited(now, Command::Edit(edit))
+    }
+
+    /// Chooses one of the values that a field was given at once.
+    ///
+    /// # Errors
+    /// `conflict_unknown` if there is nothing to choose any more.
+    pub fn choose(&mut self, now: Timestamp, choice: Choice) -> Result<bool, CoreError> {
+        self.edited(now, Command::Choose(choice))
+    }
+
     /// Says again what of this device's own work a server refused, which a coordinator or a restore may have made right.
     ///
     /// # Errors
@@ -137,6 +155,13 @@ impl<S: Store> Driver<S> {
         match self.dispatch(now, Event::Command(command))? {
             Answer::Scan(result) => Ok(*result),
             _ => Err(internal("a scan without a result")),
+        }
+    }
+
+    fn edited(&mut self, now: Timestamp, command: Command) -> Result<bool, CoreError> {
+        match self.dispatch(now, Event::Command(command))? {
+            Answer::Edited(differed) => Ok(differed),
+            _ => Err(internal("an edit without an answer")),
         }
     }
 

@@ -15,8 +15,8 @@ use crate::error::CoreError;
 use crate::event::Token;
 use crate::store::{Store, StoreRead};
 use crate::view::{
-    ArrivalView, AttendeeCard, BoardRow, CheckpointView, CountsView, DoubleView, IncidentView, LogisticsView,
-    RefusedWork, SearchHit, SessionFilter, SessionView, StatusView,
+    ArrivalView, AttendeeCard, BoardRow, CheckpointView, ConflictView, CountsView, DoubleView, EditView, IncidentView,
+    LogisticsView, RefusedWork, SearchHit, SessionFilter, SessionView, StatusView,
 };
 
 /// Questions. They change nothing; errors: the store failed, what is asked for is not here, or the device may not show it
@@ -183,6 +183,22 @@ impl<S: Store> Driver<S> {
     /// If the store fails.
     pub fn unsent_facts(&mut self, now: Timestamp) -> Result<Vec<Fact>, CoreError> {
         self.read(now, |engine, cx| engine.unsent_facts(cx))
+    }
+
+    /// The edits of this device that no server is known to have, in the order in which they were made.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn unsent_edits(&mut self, now: Timestamp) -> Result<Vec<EditView>, CoreError> {
+        self.read(now, |engine, cx| engine.unsent_edits(cx))
+    }
+
+    /// Fields that several people gave different values at once, for those who may choose one.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn conflicts(&mut self, now: Timestamp) -> Result<Vec<ConflictView>, CoreError> {
+        self.read(now, |engine, cx| engine.conflicts(cx))
     }
 
     /// What servers refused and this phone keeps aside, its own work and others'. Empty almost always.

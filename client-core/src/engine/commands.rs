@@ -25,6 +25,8 @@ impl Engine {
                 return Ok(Answer::Scan(Box::new(self.scan(cx, checkpoint, code, answers)?)));
             }
             Command::CheckIn(wish) => return Ok(Answer::Scan(Box::new(self.check_in(cx, wish)?))),
+            Command::Edit(edit) => return Ok(Answer::Edited(self.edit(cx, edit)?)),
+            Command::Choose(choice) => return Ok(Answer::Edited(self.choose(cx, &choice)?)),
             Command::OfferAgain => {
                 self.offer_again(cx)?;
                 return Ok(Answer::Nothing);

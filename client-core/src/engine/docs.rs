@@ -88,7 +88,7 @@ impl Engine {
         let change = am.get_last_local_change().ok_or(EngineError::OutOfRange { what: "our change" })?;
         cx.write(Write::AppendChunk(doc, change.raw_bytes().to_vec()));
         for server in servers {
-            cx.write(Write::OutboxAdd(OutboxRow { server, doc, change: change.hash(), fact: Some(id) }));
+            cx.write(Write::OutboxAdd(OutboxRow { server, doc, change: change.hash(), fact: Some(id), edit: None }));
         }
         self.chunks_since_compaction = self.chunks_since_compaction.saturating_add(1);
         note_topic(cx, &fact.body);

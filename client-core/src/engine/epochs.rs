@@ -14,14 +14,14 @@ use muster_model::epoch::{self, Epochs};
 use muster_model::erasure::Erasure;
 use muster_model::id::{EventId, FactId};
 use muster_model::record::RecordError;
-use muster_protocol::DocumentId;
 use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
+use muster_protocol::{DocumentId, ProtocolCode};
 
+use super::aside::{put_edit_aside, strike};
 use super::bookkeeping::{PARKED, put_meta};
 use super::docs::indexed_collection;
 use super::jobs::Job;
 use super::receive::wire_id;
-use super::recover::strike;
 use super::views::{ChangedKeys, Stale};
 use super::{Cx, Engine};
 use crate::error::EngineError;
@@ -183,6 +183,7 @@ impl Engine {
         let epoch = self.epochs.wanted.of(&doc);
         let erasure = self.epochs.wanted.erasure();
         let legacy = self.legacy(cx, doc, &am, &erasure)?;
+        let edits = unsent_edits_of(cx, &doc, &erasure)?;
         let changes = bring_over(&mut am, &legacy.facts, cx.now.ms().div_euclid(1_000))?;
         cx.touched.docs.insert(doc);
         cx.write(Write::ForgetDocument(doc));
@@ -194,7 +195,7 @@ impl Engine {
             cx.write(Write::Meta(format!("{PARKED}{server}/{doc}"), None));
             for (change, fact) in &changes {
                 let (server, change, fact) = (server.clone(), *change, Some(*fact));
-                cx.write(Write::OutboxAdd(OutboxRow { server, doc, change, fact }));
+                cx.write(Write::OutboxAdd(OutboxRow { server, doc, change, fact, edit: None }));
             }
         }
         put_meta(cx, &format!("{EPOCH}{doc}"), &epoch)?;
@@ -204,10 +205,20 @@ impl Engine {
         self.last_scans.clear();
         tracing::info!(%doc, epoch, brought = changes.len(), "a document was begun anew");
         self.refresh_view(&doc, &Stale::All)?;
+        self.review_later(cx, doc)?;
         if legacy.lost {
             self.rebuild(cx)?;
         } else {
             self.project_some(cx, doc, legacy.changed)?;
+        }
+        for row in edits {
+            let made = match &row.edit {
+                Some(unsent) => self.edit_again(cx, doc, &unsent.edit)?,
+                None => true,
+            };
+            if !made {
+                put_edit_aside(cx, doc, (&row, own), ProtocolCode::DocumentReplaced)?;
+            }
         }
         self.purge_later(cx)?;
         let of_kind = match doc.kind {
@@ -319,6 +330,18 @@ impl Engine {
     pub(super) fn is_coming(&self, doc: &DocRef) -> bool {
         self.epochs.is_coming(doc)
     }
+}
+
+/// What was edited here and no server is known to have, once each and in its order, without what is erased.
+fn unsent_edits_of(cx: &Cx<'_>, doc: &DocRef, erasure: &Erasure) -> Result<Vec<OutboxRow>, EngineError> {
+    let stays = |row: &OutboxRow| {
+        let key = row.edit.as_ref().map(|unsent| unsent.edit.key.as_str());
+        row.doc == *doc && key.is_some_and(|key| !erasure.takes_record(doc.kind, key))
+    };
+    let mut rows: Vec<OutboxRow> = cx.store.unsent_edits()?.into_iter().filter(stays).collect();
+    rows.sort_by_key(|row| (row.edit.as_ref().map(|unsent| unsent.order), row.change.0));
+    rows.dedup_by_key(|row| row.change.0);
+    Ok(rows)
 }
 
 /// Writes facts into a document, a change each; gives the changes.

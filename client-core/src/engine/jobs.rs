@@ -1,13 +1,14 @@
 //! Work that can wait a moment: one piece per [`Event::Wake`](crate::event::Event::Wake), so that a scan never waits for
 //! more than one.
 //!
-//! What is to be done is written down in the store (`index/`, `recount/`) in the transaction that makes it necessary, so
+//! What is to be done is written down in the store (`index/`, `recount/`, `review/`) in the transaction that makes it necessary, so
 //! that a phone that dies goes on where it was.
 
 use muster_model::document::{DocKind, DocRef};
 use muster_model::id::{AttendeeId, CheckpointId};
 use muster_model::time::Timestamp;
 
+use super::conflicts::REVIEW;
 use super::docs::{indexed_collection, keys_after};
 use super::{Cx, Engine};
 use crate::error::EngineError;
@@ -42,6 +43,8 @@ pub(super) enum Job {
     Greet(LinkId, DocRef),
     /// Replace a document's chunks by one.
     Compact(DocRef),
+    /// Look which fields of a document's records wait to be settled.
+    Review(DocRef),
     /// Write over what was dropped.
     Purge,
 }
@@ -80,6 +83,7 @@ impl Engine {
                 self.add_job(Job::Recount(checkpoint));
             }
         }
+        self.plan_reviews(cx)?;
         self.plan_compaction(cx)?;
         self.plan_purge(cx)?;
         self.jobs_known = true;
@@ -119,6 +123,7 @@ impl Engine {
             Job::Recount(checkpoint) => self.recount_piece(cx, checkpoint),
             Job::Greet(link, doc) => self.greet(cx, link, doc),
             Job::Compact(doc) => self.compact(cx, doc),
+            Job::Review(doc) => self.review_piece(cx, doc),
             Job::Purge => {
                 self.purge(cx);
                 Ok(())
@@ -149,18 +154,21 @@ impl Engine {
         self.add_job(Job::Index(doc));
     }
 
-    /// Has a document listed anew, if lists are made of it.
-    pub(super) fn list_anew(&mut self, cx: &mut Cx<'_>, doc: DocRef) {
+    /// Has a document listed anew, if lists are made of it, and its conflicts looked for.
+    pub(super) fn list_anew(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
         if indexed_collection(doc.kind).is_some() {
             self.index_later(cx, doc);
         }
+        // On a device that is not enrolled nothing waits for anybody.
+        if self.book(cx).is_ok() { self.review_later(cx, doc) } else { Ok(()) }
     }
 
     /// Nothing more is to be done about a document.
     pub(super) fn forget_job(&mut self, cx: &mut Cx<'_>, doc: DocRef) {
         cx.write(Write::Meta(format!("{INDEX}{doc}"), None));
+        cx.write(Write::Meta(format!("{REVIEW}{doc}"), None));
         self.jobs.retain(|job| match job {
-            Job::Warm(of) | Job::Index(of) | Job::Greet(_, of) | Job::Compact(of) => *of != doc,
+            Job::Warm(of) | Job::Index(of) | Job::Greet(_, of) | Job::Compact(of) | Job::Review(of) => *of != doc,
             Job::Recount(_) | Job::Purge => true,
         });
     }
@@ -221,9 +229,7 @@ impl Engine {
         self.read_book(cx)?;
         cx.write(Write::ClearProjections);
         for size in cx.store.documents()? {
-            if indexed_collection(size.doc.kind).is_some() {
-                self.index_later(cx, size.doc);
-            }
+            self.list_anew(cx, size.doc)?;
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ use muster_model::event::{Event, OnlyKey};
 use muster_model::fact::{Fact, FactBody};
 use muster_model::fact_order::standing;
 use muster_model::id::{AttendeeId, CheckpointId, FactId, PresenterId, RoomId, SessionId};
+use muster_model::logistics::Needs;
 use muster_model::program::{Room, Session};
 use muster_model::readiness::{self, items_for, of_session};
+use muster_model::record::Record;
 use muster_model::ticket::{TicketHash, code};
 
 use super::bookkeeping::{PARKED, ParkedEntry};
@@ -20,7 +22,7 @@ use super::{Cx, Engine};
 use crate::error::{EngineError, Missing};
 use crate::event::ServerId;
 use crate::search::terms;
-use crate::store::{DoubleRow, Place};
+use crate::store::{DoubleRow, OutboxRow, Place};
 use crate::view::{
     ArrivalView, AttendeeCard, BoardRow, CheckpointView, CountsView, DeviceStatus, DoubleView, IncidentView, LinkState,
     LogisticsView, Parked, RefusedWork, SearchHit, ServerStatus, SessionFilter, SessionView, StatusView,
@@ -202,13 +204,17 @@ impl Engine {
         if !self.book(cx)?.1.role.access(&doc).may_read() {
             return Err(EngineError::NotAllowed(doc));
         }
-        let Some(am) = self.readable(cx, doc)? else { return Ok(LogisticsView::default()) };
+        let needs_durability = self.edits_durability(cx, &doc, Needs::COLLECTION)?;
+        let Some(am) = self.readable(cx, doc)? else {
+            return Ok(LogisticsView { needs_durability, ..LogisticsView::default() });
+        };
         let mut view = LogisticsView {
             travel: all(am)?.into_iter().collect(),
             hotels: all(am)?.into_iter().collect(),
             honorarium: all(am)?.remove(&OnlyKey),
             aids: all(am)?.into_iter().collect(),
             needs: all(am)?.remove(&OnlyKey),
+            needs_durability,
             contacts: all(am)?.into_iter().collect(),
         };
         view.travel.sort_by_key(|(id, leg)| (leg.departs_at, *id));
@@ -222,6 +228,12 @@ impl Engine {
         let waiting = cx.store.outbox_counts()?;
         let mut status = StatusView { enrolled: true, label: book.by(), standing, ..StatusView::default() };
         status.kept_facts = u64::try_from(self.kept_facts(cx)?.len()).unwrap_or(u64::MAX);
+        status.kept_edits = self.kept_edits(cx)?;
+        let unsent = cx.store.unsent_edits()?;
+        let edits = |server: &ServerId, doc: Option<DocRef>| {
+            let of = |row: &&OutboxRow| row.server == *server && doc.is_none_or(|doc| row.doc == doc);
+            u64::try_from(unsent.iter().filter(of).count()).unwrap_or(u64::MAX)
+        };
         for (server, entry) in &book.servers {
             let state = self.servers.get(server).copied().unwrap_or_default();
             let link = match state.phase {
@@ -241,6 +253,7 @@ impl Engine {
                 link,
                 last_contact: state.last_contact,
                 facts_not_there: of_server.map(|(_, _, facts)| facts).sum(),
+                edits_not_there: edits(server, None),
             });
             let prefix = format!("{PARKED}{server}/");
             for (key, value) in cx.store.meta_with_prefix(&prefix)? {
@@ -249,17 +262,21 @@ impl Engine {
                 let (Some(document), Some(ParkedEntry { code, since })) = (document, parked) else { continue };
                 let of_doc = waiting.iter().filter(|(of, doc, _)| of == server && *doc == document);
                 let facts = of_doc.map(|(_, _, facts)| facts).sum();
-                status.parked.push(Parked { document, server: server.clone(), code, facts, since });
+                let edits = edits(server, Some(document));
+                status.parked.push(Parked { document, server: server.clone(), code, facts, edits, since });
             }
         }
         for work in self.refused_work(cx)? {
-            let RefusedWork { document, server, code, fact, since, .. } = work;
-            let facts = u64::from(fact.is_some());
+            let RefusedWork { document, server, code, fact, edit, since, .. } = work;
+            let (facts, edits) = (u64::from(fact.is_some()), u64::from(edit.is_some()));
             let same =
                 |parked: &&mut Parked| parked.document == document && parked.server == server && parked.code == code;
             match status.parked.iter_mut().find(same) {
-                Some(parked) => parked.facts = parked.facts.saturating_add(facts),
-                None => status.parked.push(Parked { document, server, code, facts, since }),
+                Some(parked) => {
+                    parked.facts = parked.facts.saturating_add(facts);
+                    parked.edits = parked.edits.saturating_add(edits);
+                }
+                None => status.parked.push(Parked { document, server, code, facts, edits, since }),
             }
         }
         let devices = cx.store.heard()?.into_iter();

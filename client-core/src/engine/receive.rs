@@ -10,10 +10,10 @@ use muster_model::record::{self, RecordError};
 use muster_protocol::guard::{DocumentSize, GuardLimits, check_sync_message};
 use muster_protocol::{DocSync, DocSyncOptions, DocumentId, PeerMessage, ProtocolCode, Role as SyncRole, acknowledged};
 
+use super::aside::{brings_refused, unpark};
 use super::bookkeeping::{PARKED, ParkedEntry, put_meta};
 use super::docs::{indexed_collection, keys_of, note_topic};
 use super::links::LinkKind;
-use super::recover::{brings_refused, unpark};
 use super::views::{ChangedKeys, EventView, Stale};
 use super::{Cx, Engine};
 use crate::error::EngineError;
@@ -28,8 +28,8 @@ pub(crate) fn wire_id(event: EventId, doc: &DocRef, epoch: u32) -> DocumentId {
     DocumentId::from_bytes(*doc.id_in(event, epoch).as_bytes())
 }
 
-/// How a message changed a document.
-enum Change {
+/// How a document changed.
+pub(super) enum Change {
     Nothing,
     /// These entries differ.
     Keys(ChangedKeys),
@@ -211,7 +211,7 @@ impl Engine {
     }
 
     /// Brings views and projections up to date with a change that came in.
-    fn take_in(&mut self, cx: &mut Cx<'_>, doc: DocRef, change: Change) -> Result<(), EngineError> {
+    pub(super) fn take_in(&mut self, cx: &mut Cx<'_>, doc: DocRef, change: Change) -> Result<(), EngineError> {
         let Some(am) = self.docs.get(&doc) else { return Ok(()) };
         if let Err(error) = document::check_version(am) {
             tracing::warn!(%doc, %error, "a document of a later version");
@@ -226,9 +226,11 @@ impl Engine {
                 if indexed_collection(doc.kind).is_some() {
                     self.index_later(cx, doc);
                 }
+                self.review_later(cx, doc)?;
             }
             Change::Keys(keys) => {
                 self.refresh_view(&doc, &Stale::Keys(&keys))?;
+                self.note_conflicts(cx, doc, &keys)?;
                 self.project_some(cx, doc, keys)?;
             }
         }

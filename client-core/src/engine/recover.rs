@@ -5,53 +5,26 @@
 //! only in bad company, and connects anew. What was refused stays in the store, with the code, until it comes back from the
 //! server because somebody there accepted it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, Change, ChangeHash, ReadDoc};
+use automerge::{Automerge, Change, ChangeHash};
 use muster_model::admission::reading::appended_fact;
 use muster_model::document::{self, DocRef};
-use muster_model::erasure::Erasure;
 use muster_model::fact::{self, Fact};
 use muster_model::id::{DeviceId, FactId};
+use muster_model::record::{EditState, RecordEdit};
 use muster_model::time::Timestamp;
 use muster_protocol::ProtocolCode;
-use muster_protocol::guard::SyncSummary;
-use serde::{Deserialize, Serialize};
 
-use super::bookkeeping::{PARKED, put_meta};
+use super::aside::{RefusedEntry, all_entries, is_there};
+use super::bookkeeping::PARKED;
+use super::edits::makes_record;
 use super::links::{Link, LinkKind};
 use super::views::Stale;
 use super::{Cx, Engine};
 use crate::error::EngineError;
 use crate::event::{DownReason, Effect, LinkId, ServerId, Topic};
-use crate::store::{StoreError, Write};
-use crate::view::RefusedWork;
-
-const REFUSED: &str = "refused/";
-
-/// Refused changes of others that are kept of one document. The server has them too.
-const MAX_FOREIGN: usize = 1_000;
-
-/// A refused change, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct RefusedEntry {
-    server: ServerId,
-    code: String,
-    since: Timestamp,
-    author: Option<DeviceId>,
-    /// The fact that it appends, if it does nothing else.
-    fact: Option<FactId>,
-    text: Option<String>,
-    /// The change, in hexadecimal digits.
-    change: String,
-}
-
-impl RefusedEntry {
-    /// The fact, if it reads.
-    fn fact(&self) -> Option<Fact> {
-        Fact::from_json(self.fact?, self.text.as_deref()?).ok()
-    }
-}
+use crate::store::Write;
 
 /// What is dropped from a document, and what of it is written again.
 #[derive(Default)]
@@ -59,6 +32,8 @@ struct Plan {
     kept: Vec<u8>,
     /// Facts of ours to be written again; whether under a new number.
     again: Vec<(Fact, bool)>,
+    /// Edits of ours to be made again, where nobody edited the same since.
+    edits: Vec<(ChangeHash, RefusedEntry)>,
     aside: Vec<(ChangeHash, RefusedEntry)>,
     /// Facts whose place in the document is to be looked at again.
     facts: BTreeSet<FactId>,
@@ -84,7 +59,9 @@ impl Engine {
         if refused.is_empty() {
             return self.park(cx, link, doc, code);
         }
-        let why = Why { server: &server, code, roots, since: cx.now, own, may_write };
+        let outbox = cx.store.outbox(&server, &doc)?.into_iter();
+        let edits = outbox.filter_map(|row| Some((row.change, row.edit?.edit))).collect();
+        let why = Why { server: &server, code, roots, since: cx.now, own, may_write, edits };
         let mut plan = plan(doc, am, &refused, &why);
         tracing::warn!(%doc, code, dropped = plan.dropped.len(), again = plan.again.len(), "a server refused changes");
         // The old actor's numbers are taken by what was refused.
@@ -94,7 +71,7 @@ impl Engine {
         let mut anew = document::load(&[], actor).map_err(damaged)?;
         anew.load_incremental(&plan.kept).map_err(|error| damaged(error.into()))?;
         // What somebody accepted before we heard that it was refused is there already.
-        plan.aside.retain(|(_, entry)| !is_there(&anew, entry));
+        plan.aside.retain(|(_, entry)| !is_there(&doc, &anew, entry));
         cx.write(Write::Snapshot(doc, anew.save()));
         self.put_aside(cx, doc, plan.aside)?;
         let servers: Vec<ServerId> = self.book(cx)?.0.servers.keys().cloned().collect();
@@ -115,6 +92,15 @@ impl Engine {
             self.rebuild(cx)?;
         }
         self.write_again(cx, doc, plan.again)?;
+        for (hash, entry) in plan.edits {
+            let made = match &entry.edit {
+                Some(edit) => self.edit_again(cx, doc, edit)?,
+                None => false,
+            };
+            if !made {
+                self.put_aside(cx, doc, vec![(hash, entry)])?;
+            }
+        }
         self.start_over(cx, doc);
         cx.topics.insert(Topic::Status);
         Ok(())
@@ -136,26 +122,6 @@ impl Engine {
             true => self.begin_again(cx, doc),
             false => self.park(cx, id, doc, code),
         }
-    }
-
-    fn put_aside(
-        &mut self,
-        cx: &mut Cx<'_>,
-        doc: DocRef,
-        aside: Vec<(ChangeHash, RefusedEntry)>,
-    ) -> Result<(), EngineError> {
-        let own = self.book(cx)?.1.device;
-        let is_foreign = |entry: &RefusedEntry| entry.author != Some(own);
-        let mut foreign = entries(cx, &doc)?.iter().filter(|(_, entry)| is_foreign(entry)).count();
-        for (hash, entry) in aside {
-            foreign += usize::from(is_foreign(&entry));
-            if foreign > MAX_FOREIGN && is_foreign(&entry) {
-                tracing::warn!(%doc, "too many refused changes of others: one is left to the server");
-                continue;
-            }
-            put_meta(cx, &format!("{REFUSED}{doc}/{hash}"), &entry)?;
-        }
-        Ok(())
     }
 
     fn write_again(&mut self, cx: &mut Cx<'_>, doc: DocRef, again: Vec<(Fact, bool)>) -> Result<(), EngineError> {
@@ -184,6 +150,13 @@ impl Engine {
     pub(super) fn offer_again(&mut self, cx: &mut Cx<'_>) -> Result<(), EngineError> {
         let own = self.book(cx)?.1.device;
         for (key, doc, entry) in all_entries(cx)? {
+            if let Some(edit) = entry.edit.as_ref().filter(|_| entry.author == Some(own)) {
+                if self.offer_edit(cx, doc, edit)? {
+                    cx.write(Write::Meta(key, None));
+                    cx.topics.insert(Topic::Status);
+                }
+                continue;
+            }
             let is_own = |fact: &Fact| fact.device() == own && entry.author == Some(own);
             let Some(fact) = entry.fact().filter(is_own) else { continue };
             if self.check_may_write(cx, &doc).is_ok() {
@@ -196,19 +169,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a fact is kept here because a server refused it.
-    pub(super) fn is_refused(cx: &Cx<'_>, fact: FactId) -> Result<bool, EngineError> {
-        Ok(all_entries(cx)?.iter().any(|(_, _, entry)| entry.fact == Some(fact)))
-    }
-
-    /// What servers refused and is kept here.
-    pub(crate) fn refused_work(&self, cx: &Cx<'_>) -> Result<Vec<RefusedWork>, EngineError> {
-        let work = |(_, document, entry): (String, DocRef, RefusedEntry)| {
-            let fact = entry.fact();
-            let RefusedEntry { server, code, since, author, .. } = entry;
-            RefusedWork { document, server, code, author, fact, since }
+    /// Makes an edit again because somebody says so, whatever the record says by now; not of a record that is gone.
+    fn offer_edit(&mut self, cx: &mut Cx<'_>, doc: DocRef, edit: &RecordEdit) -> Result<bool, EngineError> {
+        if self.check_may_edit(cx, &doc, &edit.collection).is_err() {
+            return Ok(false);
+        }
+        let state = match self.readable(cx, doc)? {
+            Some(am) => edit.stands_in(am, &doc)?,
+            None => EditState::NoRecord,
         };
-        Ok(all_entries(cx)?.into_iter().map(work).collect())
+        if state == EditState::NoRecord && !makes_record(edit) {
+            return Ok(false);
+        }
+        self.write_edit(cx, doc, edit).map(|_| true)
     }
 }
 
@@ -220,6 +193,8 @@ struct Why<'a> {
     since: Timestamp,
     own: DeviceId,
     may_write: bool,
+    /// What changes of ours edit, as far as the server was not known to have them.
+    edits: BTreeMap<ChangeHash, RecordEdit>,
 }
 
 /// The refused changes that a document holds, and all that depend on them.
@@ -263,7 +238,11 @@ fn plan(doc: DocRef, am: &Automerge, refused: &BTreeSet<ChangeHash>, why: &Why<'
                     plan.again.push((fact, renumbered));
                 }
             }
-            _ => plan.aside.push((hash, entry(&change, author, (id, appended), is_root, why))),
+            _ => {
+                let entry = entry(&change, author, (id, appended), is_root, why);
+                let again = why.may_write && !is_root && entry.edit.is_some() && author == Some(why.own);
+                if again { plan.edits.push((hash, entry)) } else { plan.aside.push((hash, entry)) }
+            }
         }
     }
     plan
@@ -284,94 +263,9 @@ fn entry(
         author,
         fact,
         text: appended.map(|(_, text)| text),
+        edit: why.edits.get(&change.hash()).cloned(),
         change: change.raw_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
     }
-}
-
-fn entries(cx: &Cx<'_>, doc: &DocRef) -> Result<Vec<(String, RefusedEntry)>, StoreError> {
-    let all = cx.store.meta_with_prefix(&format!("{REFUSED}{doc}/"))?;
-    Ok(all.into_iter().filter_map(|(key, value)| Some((key, serde_json::from_slice(&value).ok()?))).collect())
-}
-
-/// Everything that is kept because a server refused it, with its key and its document.
-fn all_entries(cx: &Cx<'_>) -> Result<Vec<(String, DocRef, RefusedEntry)>, StoreError> {
-    let read = |(key, value): (String, Vec<u8>)| {
-        let (doc, _) = key.strip_prefix(REFUSED)?.rsplit_once('/')?;
-        let doc = doc.parse().ok()?;
-        Some((key, doc, serde_json::from_slice(&value).ok()?))
-    };
-    Ok(cx.store.meta_with_prefix(REFUSED)?.into_iter().filter_map(read).collect())
-}
-
-/// What this device wrote and a server refused.
-pub(super) struct OwnRefused {
-    pub(super) server: ServerId,
-    /// The change's hash and the change, in hexadecimal digits.
-    pub(super) change: (String, String),
-    pub(super) fact: Option<(FactId, String)>,
-}
-
-/// Removes what is kept of a document because a server refused it; gives what of that is our own.
-pub(super) fn take_refused(cx: &mut Cx<'_>, doc: DocRef, own: DeviceId) -> Result<Vec<OwnRefused>, EngineError> {
-    let mut taken = Vec::new();
-    for (key, entry) in entries(cx, &doc)? {
-        if entry.author == Some(own) && !entry.change.is_empty() {
-            let hash = key.rsplit_once('/').map(|(_, hash)| hash.to_owned()).unwrap_or_default();
-            let (change, fact) = ((hash, entry.change), entry.fact.zip(entry.text));
-            taken.push(OwnRefused { server: entry.server, change, fact });
-        }
-        cx.write(Write::Meta(key, None));
-    }
-    Ok(taken)
-}
-
-/// Whether a message brings what a server refused.
-pub(super) fn brings_refused(cx: &Cx<'_>, doc: DocRef, summary: &SyncSummary) -> Result<bool, StoreError> {
-    if !summary.has_changes() {
-        return Ok(false);
-    }
-    let prefix = format!("{REFUSED}{doc}/");
-    let refused = cx.store.meta_with_prefix(&prefix)?;
-    let hashes: BTreeSet<&str> = refused.iter().filter_map(|(key, _)| key.strip_prefix(&prefix)).collect();
-    Ok(!hashes.is_empty() && summary.changes().iter().any(|change| hashes.contains(change.hash.to_string().as_str())))
-}
-
-/// A document was begun anew to forget somebody: what was refused of it forgets them too. Of others' work a server keeps
-/// what may be kept.
-pub(super) fn strike(cx: &mut Cx<'_>, doc: DocRef, own: DeviceId, erasure: &Erasure) -> Result<(), EngineError> {
-    for (key, mut entry) in entries(cx, &doc)? {
-        if entry.author != Some(own) {
-            cx.write(Write::Meta(key, None));
-            continue;
-        }
-        entry.text = entry.text.map(|text| erasure.of_fact(&text, false));
-        entry.change.clear();
-        put_meta(cx, &key, &entry)?;
-    }
-    Ok(())
-}
-
-/// Strikes off what was refused once and is in the document now: somebody accepted it.
-pub(super) fn unpark(cx: &mut Cx<'_>, doc: DocRef, am: &Automerge) -> Result<(), EngineError> {
-    let entries = entries(cx, &doc)?;
-    if entries.is_empty() {
-        return Ok(());
-    }
-    for (key, entry) in entries {
-        if is_there(am, &entry) {
-            cx.write(Write::Meta(key, None));
-            cx.topics.insert(Topic::Status);
-        }
-    }
-    Ok(())
-}
-
-/// Whether a document has the fact of a refused change, as that says it.
-fn is_there(am: &Automerge, entry: &RefusedEntry) -> bool {
-    let (Ok(facts), Some(id)) = (document::collection(am, "facts"), entry.fact) else { return false };
-    let there = am.get(&facts, id.to_string()).ok().flatten();
-    let there = there.as_ref().and_then(|(value, _)| value.as_str());
-    there.is_some() && there == entry.text.as_deref()
 }
 
 #[cfg(test)]

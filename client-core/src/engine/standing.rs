@@ -13,13 +13,14 @@ use muster_model::access::Role;
 use muster_model::document::DocRef;
 use muster_model::fact::Fact;
 use muster_model::id::{DeviceId, FactId};
+use muster_model::record::RecordEdit;
 use muster_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::aside::{OwnRefused, take_refused};
 use super::bookkeeping::{IDENTITY, PARKED, REVOKED, put_meta};
 use super::handing::HandOver;
 use super::links::{Phase, waiting};
-use super::recover::{OwnRefused, take_refused};
 use super::{Cx, Engine};
 use crate::error::EngineError;
 use crate::event::{Effect, ServerId, Topic};
@@ -37,6 +38,9 @@ pub(crate) struct Kept {
     pub(super) change: String,
     /// The fact that it appends, and what that says.
     fact: Option<(FactId, String)>,
+    /// What it edits of a record.
+    #[serde(default)]
+    edit: Option<RecordEdit>,
 }
 
 /// By whom this device was revoked, and when.
@@ -115,6 +119,9 @@ impl Engine {
             }
         }
         self.forget_documents(cx, &lost)?;
+        for size in cx.store.documents()?.into_iter().filter(|size| !lost.contains(&size.doc)) {
+            self.review_later(cx, size.doc)?;
+        }
         (self.event, self.program, self.rooms) = (None, None, None);
         self.last_scans.clear();
         self.jobs_known = false;
@@ -158,7 +165,7 @@ impl Engine {
         // What stays is listed anew, piece by piece.
         cx.write(Write::ClearProjections);
         for doc in here.into_iter().filter(|doc| !lost.contains(doc)) {
-            self.list_anew(cx, doc);
+            self.list_anew(cx, doc)?;
         }
         // The numbers of the old actor are taken by changes that are not here any more.
         self.session = None;
@@ -219,7 +226,8 @@ impl Engine {
                     Some(id) => cx.store.fact(id)?.map(|row| row.fact.to_json()).transpose()?.map(|json| (id, json)),
                     None => None,
                 };
-                let kept = Kept { doc, change: to_hex(bytes), fact };
+                let edit = row.edit.map(|unsent| unsent.edit);
+                let kept = Kept { doc, change: to_hex(bytes), fact, edit };
                 put_meta(cx, &format!("{KEPT}{server}/{}", to_hex(&row.change.0)), &kept)?;
                 self.hand_over_at(&server, cx.now, 0);
             }
@@ -229,8 +237,8 @@ impl Engine {
 
     /// What was refused of a document is not to be seen any more than that, and nobody here would hear that it was accepted.
     fn keep_refused(&mut self, cx: &mut Cx<'_>, doc: DocRef, own: DeviceId) -> Result<(), EngineError> {
-        for OwnRefused { server, change: (hash, change), fact } in take_refused(cx, doc, own)? {
-            put_meta(cx, &format!("{KEPT}{server}/{hash}"), &Kept { doc, change, fact })?;
+        for OwnRefused { server, change: (hash, change), fact, edit } in take_refused(cx, doc, own)? {
+            put_meta(cx, &format!("{KEPT}{server}/{hash}"), &Kept { doc, change, fact, edit })?;
             self.hand_over_at(&server, cx.now, 0);
         }
         Ok(())
@@ -310,6 +318,17 @@ impl Engine {
         self.servers.clear();
         cx.topics.insert(Topic::Status);
         Ok(())
+    }
+
+    /// How many edits are kept of documents that are gone.
+    pub(crate) fn kept_edits(&self, cx: &Cx<'_>) -> Result<u64, EngineError> {
+        let mut kept = std::collections::BTreeSet::new();
+        for (key, value) in cx.store.meta_with_prefix(KEPT)? {
+            let edits = serde_json::from_slice::<Kept>(&value).is_ok_and(|kept| kept.edit.is_some());
+            // One for each server: the change is the same.
+            kept.extend(key.rsplit_once('/').filter(|_| edits).map(|(_, hash)| hash.to_owned()));
+        }
+        Ok(u64::try_from(kept.len()).unwrap_or(u64::MAX))
     }
 
     /// The facts that are kept of documents that are gone.

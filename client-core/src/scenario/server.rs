@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, ReadDoc};
+use automerge::{Automerge, ChangeHash, ReadDoc};
 use muster_model::admission::reading::appended_fact;
 use muster_model::document::{self, DocKind, DocRef};
 use muster_model::epoch::{Epochs, Founding, found};
@@ -31,6 +31,8 @@ pub(super) struct Server {
     pub(super) read_only: BTreeSet<DocRef>,
     /// Facts that are refused, and with which code.
     pub(super) refused_facts: BTreeSet<String>,
+    /// Changes that are refused.
+    pub(super) refused_changes: BTreeSet<ChangeHash>,
     pub(super) refusal: &'static str,
     /// How far its clock is ahead of the phones', in milliseconds.
     pub(super) clock_ahead_ms: i64,
@@ -49,6 +51,7 @@ impl Server {
             docs,
             read_only,
             refused_facts: BTreeSet::new(),
+            refused_changes: BTreeSet::new(),
             refusal: "fact_foreign",
             clock_ahead_ms: 0,
             tokens: Vec::new(),
@@ -195,7 +198,8 @@ impl Server {
             let bytes = data[change.range.clone()].to_vec();
             let made = automerge::Change::from_bytes(bytes).unwrap();
             let appended = appended_fact(&doc, am, &made);
-            let is_refused = appended.is_some_and(|(key, _)| self.refused_facts.contains(&key));
+            let is_refused = appended.is_some_and(|(key, _)| self.refused_facts.contains(&key))
+                || self.refused_changes.contains(&change.hash);
             if is_refused && am.get_change_by_hash(&change.hash).is_none() {
                 roots.push(change.hash);
             }

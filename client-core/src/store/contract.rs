@@ -6,8 +6,11 @@ use muster_model::attendee::Attendee;
 use muster_model::document::{DocKind, DocRef};
 use muster_model::fact::{Entry, EntryVia, Fact, FactBody, MAX_FACT_BYTES};
 use muster_model::id::{AttendeeId, CheckpointId, DeviceId, EventId, FactId, RecordId};
+use muster_model::record::{FieldEdit, RecordEdit};
 use muster_model::ticket::TicketHash;
 use muster_model::time::Timestamp;
+
+use serde_json::Value as Json;
 
 use super::*;
 use crate::search::terms;
@@ -75,7 +78,8 @@ pub(super) fn bookkeeping_reads_back<S: Store>(mut store: S) {
 }
 
 pub(super) fn what_is_forgotten_is_gone_and_the_rest_stays<S: Store>(mut store: S) {
-    let outbox = |doc| OutboxRow { server: server("a"), doc, change: ChangeHash([1; 32]), fact: Some(fact_id(1)) };
+    let outbox =
+        |doc| OutboxRow { server: server("a"), doc, change: ChangeHash([1; 32]), fact: Some(fact_id(1)), edit: None };
     let fill = |store: &mut S| {
         let mut writes = vec![Write::Meta("m".into(), Some(b"x".to_vec()))];
         for doc in [roster(), checkins()] {
@@ -131,6 +135,7 @@ pub(super) fn the_outbox_is_kept_per_server<S: Store>(mut store: S) {
         doc: checkins(),
         change: ChangeHash([change; 32]),
         fact: fact.map(fact_id),
+        edit: None,
     };
     let rows = [row("s1", 2, Some(2)), row("s1", 1, Some(1)), row("s2", 1, Some(1)), row("s1", 3, None)];
     commit(&mut store, rows.iter().cloned().map(Write::OutboxAdd).collect());
@@ -150,6 +155,45 @@ pub(super) fn the_outbox_is_kept_per_server<S: Store>(mut store: S) {
     );
     assert_eq!(store.sync_state(&server("s1"), &roster()).unwrap(), Some(vec![2]));
     assert_eq!(store.sync_state(&server("s2"), &roster()).unwrap(), None);
+}
+
+pub(super) fn edits_wait_in_their_order<S: Store>(mut store: S) {
+    let row = |name: &str, doc, order: u64| {
+        let field = FieldEdit { field: "name".into(), before: Json::Null, after: Json::from("Zāle A") };
+        let edit = RecordEdit { collection: "rooms".into(), key: "k".into(), fields: vec![field] };
+        let edit = Some(UnsentEdit { edit, at: Timestamp::from_ms(9), order });
+        let change = ChangeHash([u8::try_from(20 - order).unwrap(); 32]);
+        OutboxRow { server: server(name), doc, change, fact: None, edit }
+    };
+    let rows = [row("s1", roster(), 11), row("s1", roster(), 2), row("s2", roster(), 2), row("s1", checkins(), 3)];
+    commit(&mut store, rows.iter().cloned().map(Write::OutboxAdd).collect());
+    let expected = [&rows[3], &rows[1], &rows[0], &rows[2]].map(Clone::clone);
+    assert_eq!(store.unsent_edits().unwrap(), expected);
+    assert_eq!(store.outbox(&server("s2"), &roster()).unwrap(), [rows[2].clone()]);
+    commit(&mut store, vec![Write::OutboxDone(server("s1"), roster(), rows[0].change)]);
+    commit(&mut store, vec![Write::ForgetDocument(checkins())]);
+    assert_eq!(store.unsent_edits().unwrap(), [rows[1].clone(), rows[2].clone()]);
+}
+
+pub(super) fn conflicts_are_replaced_and_go_with_their_document<S: Store>(mut store: S) {
+    let row = |doc, key: &str, fields: &[&str]| ConflictRow {
+        doc,
+        collection: "attendees".into(),
+        key: key.into(),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+    };
+    let other = DocRef::shard(DocKind::Roster, 1);
+    let first = [row(roster(), "b", &["name"]), row(roster(), "a", &["name"]), row(other, "a", &["notes"])];
+    commit(&mut store, first.iter().cloned().map(Write::Conflicts).collect());
+    assert_eq!(store.conflicts().unwrap(), [first[1].clone(), first[0].clone(), first[2].clone()]);
+    let (more, none) = (row(roster(), "a", &["name", "notes"]), row(roster(), "b", &[]));
+    commit(&mut store, vec![Write::Conflicts(more.clone()), Write::Conflicts(none)]);
+    assert_eq!(store.conflicts().unwrap(), [more.clone(), first[2].clone()]);
+    assert_eq!(store.dump_projections().unwrap().len(), 2);
+    commit(&mut store, vec![Write::ForgetDocument(other)]);
+    assert_eq!(store.conflicts().unwrap(), [more]);
+    commit(&mut store, vec![Write::ClearProjections]);
+    assert_eq!(store.conflicts().unwrap(), []);
 }
 
 pub(super) fn devices_heard_of_are_replaced<S: Store>(mut store: S) {
@@ -362,6 +406,8 @@ macro_rules! stores {
                     what_is_forgotten_is_gone_and_the_rest_stays,
                     chunks_keep_their_order_until_a_snapshot,
                     the_outbox_is_kept_per_server,
+                    edits_wait_in_their_order,
+                    conflicts_are_replaced_and_go_with_their_document,
                     devices_heard_of_are_replaced,
                     attendees_are_found_by_ticket_and_order,
                     names_are_found_by_any_part,
@@ -387,7 +433,7 @@ pub(super) fn unsent_facts(count: u64) -> Vec<Write> {
     let both = |counter: u64| {
         let row = entry(counter, 1);
         let change = ChangeHash([u8::try_from(counter % 256).unwrap(); 32]);
-        let outbox = OutboxRow { server: server("s1"), doc: checkins(), change, fact: Some(row.fact.id) };
+        let outbox = OutboxRow { server: server("s1"), doc: checkins(), change, fact: Some(row.fact.id), edit: None };
         [Write::Fact(Box::new(row)), Write::OutboxAdd(outbox)]
     };
     (1..=count).flat_map(both).collect()

@@ -3,7 +3,7 @@
 use muster_model::attendance::Count;
 use muster_model::id::{AttendeeId, CheckpointId};
 
-use crate::store::{AttendeeRow, DoubleRow, FactRow, Tally};
+use crate::store::{AttendeeRow, ConflictRow, DoubleRow, FactRow, Tally};
 
 /// All rows of all projections, each list in the order of its keys.
 pub(super) struct Projections {
@@ -13,6 +13,7 @@ pub(super) struct Projections {
     pub(super) tallies: Vec<Tally>,
     pub(super) counts: Vec<(CheckpointId, String, Count)>,
     pub(super) doubles: Vec<DoubleRow>,
+    pub(super) conflicts: Vec<ConflictRow>,
 }
 
 pub(super) fn lines(all: &Projections) -> Vec<String> {
@@ -23,5 +24,6 @@ pub(super) fn lines(all: &Projections) -> Vec<String> {
     lines.extend(all.tallies.iter().map(|row| format!("{row:?}")));
     lines.extend(all.counts.iter().map(|row| format!("{row:?}")));
     lines.extend(all.doubles.iter().map(|row| format!("{row:?}")));
+    lines.extend(all.conflicts.iter().map(|row| format!("{row:?}")));
     lines
 }

@@ -13,8 +13,8 @@ use crate::event::ServerId;
 use crate::search::{Term, fit, index_text};
 use crate::store::dump::{Projections, lines};
 use crate::store::{
-    AttendeeRow, DocSize, DoubleRow, FactRow, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead, Tally, Write,
-    WriteBatch, is_zero, moved,
+    AttendeeRow, ConflictRow, DocSize, DoubleRow, FactRow, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead,
+    Tally, Write, WriteBatch, is_zero, moved,
 };
 
 /// A document's chunks: whether each is a snapshot, and its bytes.
@@ -33,6 +33,8 @@ pub struct MemoryStore {
     tallies: BTreeMap<(CheckpointId, AttendeeId), Tally>,
     counts: BTreeMap<(CheckpointId, String), Count>,
     doubles: BTreeMap<(CheckpointId, AttendeeId), Vec<DoubleRow>>,
+    /// By document, collection and key, as texts.
+    conflicts: BTreeMap<[String; 3], ConflictRow>,
 }
 
 impl MemoryStore {
@@ -76,6 +78,13 @@ impl MemoryStore {
             Write::Doubles(attendee, checkpoint, rows) if rows.is_empty() => {
                 drop(self.doubles.remove(&(*checkpoint, *attendee)));
             }
+            Write::Conflicts(row) => {
+                let key = [row.doc.to_string(), row.collection.clone(), row.key.clone()];
+                match row.fields.is_empty() {
+                    true => drop(self.conflicts.remove(&key)),
+                    false => drop(self.conflicts.insert(key, row.clone())),
+                }
+            }
             Write::Doubles(attendee, checkpoint, rows) => {
                 drop(self.doubles.insert((*checkpoint, *attendee), rows.clone()));
             }
@@ -83,6 +92,7 @@ impl MemoryStore {
                 self.chunks.remove(&doc.to_string());
                 self.outbox.retain(|_, row| row.doc != *doc);
                 self.sync_states.retain(|(_, of), _| of != doc);
+                self.conflicts.retain(|_, row| row.doc != *doc);
             }
             Write::Wipe => *self = Self::default(),
             Write::ClearProjections => {
@@ -91,6 +101,7 @@ impl MemoryStore {
                 self.tallies.clear();
                 self.counts.clear();
                 self.doubles.clear();
+                self.conflicts.clear();
             }
         }
     }
@@ -170,6 +181,13 @@ impl StoreRead for MemoryStore {
             counts.entry(key).or_insert((row.doc, 0)).1 += u64::from(row.fact.is_some());
         }
         Ok(counts.into_iter().map(|((server, _), (doc, count))| (server, doc, count)).collect())
+    }
+
+    fn unsent_edits(&self) -> Result<Vec<OutboxRow>, StoreError> {
+        let mut rows: Vec<OutboxRow> = self.outbox.values().filter(|row| row.edit.is_some()).cloned().collect();
+        let order = |row: &OutboxRow| row.edit.as_ref().map(|edit| edit.order);
+        rows.sort_by_cached_key(|row| (row.server.clone(), row.doc.to_string(), order(row)));
+        Ok(rows)
     }
 
     fn heard(&self) -> Result<Vec<HeardRow>, StoreError> {
@@ -259,6 +277,10 @@ impl StoreRead for MemoryStore {
         Ok(self.doubles.get(&(checkpoint, attendee)).cloned().unwrap_or_default())
     }
 
+    fn conflicts(&self) -> Result<Vec<ConflictRow>, StoreError> {
+        Ok(self.conflicts.values().cloned().collect())
+    }
+
     fn dump_projections(&self) -> Result<Vec<String>, StoreError> {
         let words = |row: &AttendeeRow| (row.id, index_text(&row.attendee.name, &row.attendee.organisation));
         let count = |((checkpoint, category), count): (&(CheckpointId, String), &Count)| {
@@ -271,6 +293,7 @@ impl StoreRead for MemoryStore {
             tallies: self.tallies.values().cloned().collect(),
             counts: self.counts.iter().map(count).collect(),
             doubles: self.doubles()?,
+            conflicts: self.conflicts()?,
         }))
     }
 }

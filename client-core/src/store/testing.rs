@@ -8,8 +8,8 @@ use muster_model::id::{AttendeeId, CheckpointId, FactId};
 use muster_model::ticket::TicketHash;
 
 use super::{
-    AttendeeRow, DocSize, DoubleRow, FactRow, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead, Tally,
-    WriteBatch,
+    AttendeeRow, ConflictRow, DocSize, DoubleRow, FactRow, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead,
+    Tally, WriteBatch,
 };
 use crate::event::ServerId;
 use crate::search::Term;
@@ -103,6 +103,7 @@ pass_on! {
     outbox(server: &ServerId, doc: &DocRef) -> Vec<OutboxRow>;
     servers_lacking(fact: FactId) -> Vec<ServerId>;
     outbox_counts() -> Vec<(ServerId, DocRef, u64)>;
+    unsent_edits() -> Vec<OutboxRow>;
     heard() -> Vec<HeardRow>;
     attendee(id: AttendeeId) -> Option<AttendeeRow>;
     attendees_by_ticket(ticket: TicketHash) -> Vec<AttendeeId>;
@@ -120,5 +121,6 @@ pass_on! {
     counts(checkpoint: CheckpointId) -> Vec<(String, Count)>;
     doubles() -> Vec<DoubleRow>;
     doubles_at(attendee: AttendeeId, checkpoint: CheckpointId) -> Vec<DoubleRow>;
+    conflicts() -> Vec<ConflictRow>;
     dump_projections() -> Vec<String>;
 }

@@ -1,13 +1,15 @@
 //! What an app records: each returns when it is on disk, and on an error nothing of it was kept.
 
-use muster_client_core::command::Answers as CoreAnswers;
+use muster_client_core::command::{Answers as CoreAnswers, Edit};
 use muster_client_native::{self as native, ClientError};
-use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, SessionId};
+use muster_model::id::{AttendeeId, CheckpointId, FactId, ItemId, PresenterId, RoomId, SessionId};
 
 use super::Client;
 use crate::command::{Answers, CheckIn, NewIncident, NewWalkIn, Settle};
+use crate::edit::{AttendeeEdit, CheckpointEdit, Choice, NeedsEdit, RoomEdit, SessionEdit};
 use crate::error::MusterError;
 use crate::fact::ItemState;
+use crate::mirror::list;
 use crate::value::Text;
 use crate::verdict::{Recorded, ScanResult};
 
@@ -118,6 +120,58 @@ impl Client {
         self.record(|native| async move { native.arrive(presenter).await }).await
     }
 
+    /// Edits fields of an attendee; one who registered at the door gets a record with it. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `attendee_unknown`, `text_missing`, `text_too_long`.
+    pub async fn edit_attendee(&self, attendee: AttendeeId, edits: Vec<AttendeeEdit>) -> Result<bool, MusterError> {
+        self.edit(Edit::Attendee(attendee, list(edits))).await
+    }
+
+    /// Edits fields of a session. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `session_unknown`, `room_unknown`, `text_missing`, `text_too_long`, `times_reversed`, `out_of_range`.
+    pub async fn edit_session(&self, session: SessionId, edits: Vec<SessionEdit>) -> Result<bool, MusterError> {
+        self.edit(Edit::Session(session, list(edits))).await
+    }
+
+    /// Edits fields of a room. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `room_unknown`, `text_missing`, `text_too_long`, `out_of_range`.
+    pub async fn edit_room(&self, room: RoomId, edits: Vec<RoomEdit>) -> Result<bool, MusterError> {
+        self.edit(Edit::Room(room, list(edits))).await
+    }
+
+    /// Edits fields of a checkpoint. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `checkpoint_unknown`, `text_missing`, `text_too_long`, `times_reversed`, `out_of_range`.
+    pub async fn edit_checkpoint(
+        &self,
+        checkpoint: CheckpointId,
+        edits: Vec<CheckpointEdit>,
+    ) -> Result<bool, MusterError> {
+        self.edit(Edit::Checkpoint(checkpoint, list(edits))).await
+    }
+
+    /// Edits what a presenter needs: their own, on a presenter's device. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `text_too_long`.
+    pub async fn edit_needs(&self, presenter: PresenterId, edits: Vec<NeedsEdit>) -> Result<bool, MusterError> {
+        self.edit(Edit::Needs(presenter, list(edits))).await
+    }
+
+    /// Chooses one of the values that a field was given at once; it says that, and nothing else any more.
+    ///
+    /// # Errors
+    /// `conflict_unknown` if there is nothing to choose between any more.
+    pub async fn choose(&self, choice: Choice) -> Result<bool, MusterError> {
+        self.ask(|native| async move { native.choose(choice.into()).await }).await
+    }
+
     /// Says again what of this device's own work a server refused (`status().parked`): a coordinator may have given its
     /// rights back, or the server may be a restored one that knows nothing of it. What is refused once more is parked once
     /// more.
@@ -138,6 +192,10 @@ impl Client {
 }
 
 impl Client {
+    async fn edit(&self, edit: Edit) -> Result<bool, MusterError> {
+        self.ask(|native| async move { native.edit(edit).await }).await
+    }
+
     async fn record<F>(&self, command: impl FnOnce(native::Client) -> F) -> Result<Recorded, MusterError>
     where
         F: Future<Output = Result<muster_client_core::command::Recorded, ClientError>> + Send + 'static,

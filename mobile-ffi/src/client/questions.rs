@@ -9,6 +9,7 @@ use muster_model::time::Timestamp;
 use super::Client;
 use crate::attendee::{AttendeeCard, SearchHit};
 use crate::checkpoint::{Checkpoint, Counts, DoubleAdmission};
+use crate::edit::{Conflict, UnsentEdit};
 use crate::error::MusterError;
 use crate::event::{Event, Me};
 use crate::fact::Fact;
@@ -89,6 +90,14 @@ impl Client {
         Ok(list(self.read(|core, now| core.double_admissions(now)).await?))
     }
 
+    /// Fields that several people gave different values at once, for those who may choose one.
+    ///
+    /// # Errors
+    /// See above.
+    pub async fn conflicts(&self) -> Result<Vec<Conflict>, MusterError> {
+        Ok(list(self.read(|core, now| core.conflicts(now)).await?))
+    }
+
     /// The rooms, in their order.
     ///
     /// # Errors
@@ -167,6 +176,14 @@ impl Client {
     /// See above.
     pub async fn unsent_facts(&self) -> Result<Vec<Fact>, MusterError> {
         Ok(list(self.read(|core, now| core.unsent_facts(now)).await?))
+    }
+
+    /// The edits of this device that no server is known to have, in the order in which they were made.
+    ///
+    /// # Errors
+    /// See above.
+    pub async fn unsent_edits(&self) -> Result<Vec<UnsentEdit>, MusterError> {
+        Ok(list(self.read(|core, now| core.unsent_edits(now)).await?))
     }
 }
 

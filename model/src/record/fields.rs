@@ -14,7 +14,7 @@ use crate::id::DeviceId;
 use crate::time::Timestamp;
 
 /// What an edit makes of one field. A field that is not there is null.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldEdit {
     /// The field.
     pub field: String,
@@ -25,7 +25,7 @@ pub struct FieldEdit {
 }
 
 /// What somebody edited of one record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordEdit {
     /// The collection that the record is in.
     pub collection: String,
@@ -168,7 +168,14 @@ pub(super) fn write_field<D: Transactable + ReadDoc>(
         }
     }
     match value {
-        Some(value) => put_json(doc, written, Prop::Map(field.to_owned()), value)?,
+        Some(value) => {
+            // Of several values Automerge would let the one that is put once more stand, and only take away the others: whoever
+            // chose another one at the same time would overrule this choice unseen.
+            if doc.get_all(written, field)?.len() > 1 {
+                doc.delete(written, field)?;
+            }
+            put_json(doc, written, Prop::Map(field.to_owned()), value)?;
+        }
         None if doc.get(written, field)?.is_some() => doc.delete(written, field)?,
         None => {}
     }

@@ -7,8 +7,8 @@ use muster_client_core::search::Term;
 use muster_client_core::store::memory::MemoryStore;
 use muster_client_core::store::sqlite::SqliteStore;
 use muster_client_core::store::{
-    AttendeeRow, DocSize, DoubleRow, FactRow, Flush, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead, Tally,
-    Write, WriteBatch,
+    AttendeeRow, ConflictRow, DocSize, DoubleRow, FactRow, Flush, HeardRow, OutboxRow, Place, Store, StoreError,
+    StoreRead, Tally, Write, WriteBatch,
 };
 use muster_model::attendance::Count;
 use muster_model::document::DocRef;
@@ -174,6 +174,7 @@ pass_on! {
     outbox(server: &ServerId, doc: &DocRef) -> Vec<OutboxRow>;
     servers_lacking(fact: FactId) -> Vec<ServerId>;
     outbox_counts() -> Vec<(ServerId, DocRef, u64)>;
+    unsent_edits() -> Vec<OutboxRow>;
     heard() -> Vec<HeardRow>;
     attendee(id: AttendeeId) -> Option<AttendeeRow>;
     attendees_by_ticket(ticket: TicketHash) -> Vec<AttendeeId>;
@@ -190,5 +191,6 @@ pass_on! {
     counts(checkpoint: CheckpointId) -> Vec<(String, Count)>;
     doubles() -> Vec<DoubleRow>;
     doubles_at(attendee: AttendeeId, checkpoint: CheckpointId) -> Vec<DoubleRow>;
+    conflicts() -> Vec<ConflictRow>;
     dump_projections() -> Vec<String>;
 }

@@ -24,6 +24,7 @@ mirror! {
 }
 
 mirror! {
+    both
     /// How often an attendee is admitted.
     AdmissionRule of checkpoint::AdmissionRule {
         /// Once.

@@ -17,6 +17,7 @@ mod attendee;
 mod checkpoint;
 mod client;
 mod command;
+mod edit;
 mod error;
 mod event;
 mod fact;
@@ -39,6 +40,10 @@ pub use checkpoint::{
 };
 pub use client::Client;
 pub use command::{Answers, CheckIn, NewIncident, NewWalkIn, Settle};
+pub use edit::{
+    AttendeeEdit, AttendeeEdits, CheckpointEdit, CheckpointEdits, Choice, Conflict, ConflictValue, EditedField,
+    FieldValue, NeedsEdit, NeedsEdits, RoomEdit, RoomEdits, SessionEdit, SessionEdits, UnsentEdit,
+};
 pub use error::{Problem, RetryClass};
 pub use event::{Event, Format, Me, Role};
 pub use fact::{EntryVia, Fact, FactBody, ItemState, ResolutionKind, Severity, Skew};

@@ -5,6 +5,7 @@ use muster_model::id::LogisticsId;
 use muster_model::logistics;
 use muster_model::time::Timestamp;
 
+use crate::attendee::Durability;
 use crate::mirror::{list, mirror};
 
 mirror! {
@@ -163,6 +164,8 @@ pub struct Logistics {
     pub aids: Vec<Aid>,
     /// What they say they need.
     pub needs: Option<Needs>,
+    /// Where what this device edited of that is by now; on a server, if it edited nothing.
+    pub needs_durability: Durability,
     /// Whom they can call.
     pub contacts: Vec<LogisticsContact>,
 }
@@ -236,6 +239,7 @@ impl From<view::LogisticsView> for Logistics {
             honorarium: view.honorarium.map(Into::into),
             aids: list(view.aids),
             needs: view.needs.map(Into::into),
+            needs_durability: view.needs_durability.into(),
             contacts: list(view.contacts),
         }
     }

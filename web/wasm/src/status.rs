@@ -42,6 +42,8 @@ pub struct ServerStatus {
     pub last_contact: Option<Timestamp>,
     /// Facts of this phone that are not known to be on it.
     pub facts_not_there: u64,
+    /// Edits of this phone that are not known to be on it.
+    pub edits_not_there: u64,
 }
 
 /// What is known of another device.
@@ -70,6 +72,8 @@ pub struct ParkedDocument {
     pub code: String,
     /// Facts in it that are not on that server.
     pub facts: u64,
+    /// Edits of it that are not on that server.
+    pub edits: u64,
     /// Since when, on this device's clock.
     pub since: Timestamp,
 }
@@ -114,6 +118,8 @@ pub struct Status {
     pub standing: Standing,
     /// Facts that were not sent, of documents that it had to forget: to be handed over to a server.
     pub kept_facts: u64,
+    /// The same of edits.
+    pub kept_edits: u64,
     /// The servers.
     pub servers: Vec<ServerStatus>,
     /// The other devices, the one heard longest ago first.
@@ -148,6 +154,7 @@ impl From<view::ServerStatus> for ServerStatus {
             link: status.link.into(),
             last_contact: status.last_contact,
             facts_not_there: status.facts_not_there,
+            edits_not_there: status.edits_not_there,
         }
     }
 }
@@ -170,6 +177,7 @@ impl From<view::Parked> for ParkedDocument {
             server: parked.server,
             code: parked.code,
             facts: parked.facts,
+            edits: parked.edits,
             since: parked.since,
         }
     }
@@ -188,6 +196,7 @@ impl From<view::StatusView> for Status {
             label: status.label,
             standing: status.standing.into(),
             kept_facts: status.kept_facts,
+            kept_edits: status.kept_edits,
             servers: list(status.servers),
             devices: list(status.devices),
             parked: list(status.parked),

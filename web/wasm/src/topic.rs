@@ -25,5 +25,7 @@ crate::mirror::mirror! {
         Logistics,
         /// Links, last contact, facts not yet on the server, parked documents.
         Status,
+        /// Fields that wait to be settled.
+        Conflicts,
     }
 }

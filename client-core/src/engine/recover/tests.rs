@@ -41,7 +41,15 @@ fn a_fact_that_is_dropped_twice_is_written_again_once() {
         let refused = with_dependants(&doc, &roots);
         assert_eq!(refused, [root.hash(), first.hash(), again.hash()].into());
         let since = Timestamp::from_ms(0);
-        let why = Why { server: &server, code, roots: &roots, since, own: device(1), may_write: true };
+        let why = Why {
+            server: &server,
+            code,
+            roots: &roots,
+            since,
+            own: device(1),
+            may_write: true,
+            edits: BTreeMap::new(),
+        };
         let plan = plan(ARRIVALS, &doc, &refused, &why);
         assert_eq!(plan.again, [(fact.clone(), renumbered)]);
         assert_eq!((plan.dropped.len(), plan.aside.len()), (3, 1));

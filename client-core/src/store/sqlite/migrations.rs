@@ -117,6 +117,19 @@ const STEPS: &[&str] = &["
     UPDATE facts SET ticket = json_extract(json, '$.ticket') WHERE json_extract(json, '$.kind') = 'entry';
     CREATE INDEX facts_by_ticket ON facts (ticket) WHERE ticket IS NOT NULL;
     CREATE INDEX facts_borne ON facts (borne) WHERE borne = 1;
+", "
+    -- What a change edits of a record, and which fields of which records wait to be settled. Nothing older was edited here;
+    -- what waits is looked for when nothing else is to be done.
+    ALTER TABLE outbox ADD COLUMN edit TEXT;
+    CREATE INDEX outbox_edits ON outbox (server, doc) WHERE edit IS NOT NULL;
+    CREATE TABLE conflicts (
+        doc TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        key TEXT NOT NULL,
+        fields TEXT NOT NULL,
+        PRIMARY KEY (doc, collection, key)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta SELECT DISTINCT 'review/' || doc, x'' FROM chunks;
 "];
 
 /// The tables that hold what projections are made of.
@@ -124,7 +137,7 @@ pub(super) const TRUTH: &[&str] = &["meta", "chunks", "outbox", "sync_states", "
 
 /// The tables that hold projections.
 pub(super) const PROJECTIONS: &[&str] =
-    &["attendees", "tickets", "attendee_words", "facts", "tallies", "counts", "doubles"];
+    &["attendees", "tickets", "attendee_words", "facts", "tallies", "counts", "doubles", "conflicts"];
 
 /// Brings a database to the newest version.
 ///

@@ -26,7 +26,7 @@ pub struct PutAside {
 /// The facts of a damaged database that no server is known to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsentExport {
-    /// A JSON object: `complete` and `facts`.
+    /// A JSON object: `complete`, `facts` and `edits`.
     pub text: String,
     /// How many facts there are.
     pub facts: usize,
@@ -40,9 +40,9 @@ pub struct UnsentExport {
 /// # Errors
 /// [`StoreError::Busy`] if somebody has it open.
 pub fn export_unsent(path: &Path, key: Option<&DatabaseKey>) -> Result<UnsentExport, StoreError> {
-    let (entries, complete) = unsent(path, key)?;
+    let Unsent { facts: entries, edits, complete } = unsent(path, key)?;
     let facts = entries.len();
-    let text = serde_json::to_string_pretty(&json!({ "complete": complete, "facts": entries }));
+    let text = serde_json::to_string_pretty(&json!({ "complete": complete, "facts": entries, "edits": edits }));
     Ok(UnsentExport { text: text.map_err(|error| StoreError::Io(error.into()))?, facts, complete })
 }
 
@@ -81,14 +81,22 @@ fn free_name(path: &Path) -> PathBuf {
     numbered.into_iter().find(|name| !name.exists()).unwrap_or_else(|| with_suffix(path, ".damaged"))
 }
 
+/// What is in an outbox.
+#[derive(Default)]
+struct Unsent {
+    facts: Vec<Json>,
+    edits: Vec<Json>,
+    complete: bool,
+}
+
 /// The facts in the outbox, as far as they can be read; and whether all could. If the outbox itself cannot be read, every
 /// fact that can be: too many are better than too few.
 ///
 /// # Errors
 /// [`StoreError::Busy`] if somebody has the database open.
-fn unsent(path: &Path, key: Option<&DatabaseKey>) -> Result<(Vec<Json>, bool), StoreError> {
+fn unsent(path: &Path, key: Option<&DatabaseKey>) -> Result<Unsent, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(connection) = Connection::open_with_flags(path, flags) else { return Ok((Vec::new(), false)) };
+    let Ok(connection) = Connection::open_with_flags(path, flags) else { return Ok(Unsent::default()) };
     connection.busy_timeout(super::BUSY_TIMEOUT).map_err(failed)?;
     // With a key that does not fit nothing can be read, as with damage.
     if let Some(Err(StoreError::Busy)) = key.map(|key| key.unlock(&connection)) {
@@ -112,7 +120,19 @@ fn unsent(path: &Path, key: Option<&DatabaseKey>) -> Result<(Vec<Json>, bool), S
             found = all;
         }
     }
-    Ok((found, whole))
+    // A database of before has no such column, and nothing was edited in it.
+    let has_edits = connection.prepare("SELECT edit FROM outbox").is_ok();
+    let (edits, all_edits) = if has_edits { edits(&connection) } else { (Vec::new(), true) };
+    Ok(Unsent { facts: found, edits, complete: whole && all_edits })
+}
+
+/// The edits in the outbox, once each; and whether all could be read.
+fn edits(connection: &Connection) -> (Vec<Json>, bool) {
+    let edits = "SELECT hex(change), doc, edit FROM outbox WHERE edit IS NOT NULL
+                 GROUP BY change ORDER BY doc, json_extract(edit, '$.order')";
+    let (found, whole) = rows(connection, edits);
+    let edit = |row: Json| json!({ "document": row.get("document"), "edit": row.get("fact") });
+    (found.into_iter().map(edit).collect(), whole)
 }
 
 /// Reads until the first row that does not read.

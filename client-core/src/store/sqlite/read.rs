@@ -13,7 +13,8 @@ use super::{Parsed, SqliteStore, failed, search};
 use crate::event::ServerId;
 use crate::search::Term;
 use crate::store::{
-    AttendeeRow, DocSize, DoubleRow, FactRow, HeardRow, Origin, OutboxRow, Place, StoreError, StoreRead, Tally,
+    AttendeeRow, ConflictRow, DocSize, DoubleRow, FactRow, HeardRow, Origin, OutboxRow, Place, StoreError, StoreRead,
+    Tally,
 };
 
 type Sql<T> = rusqlite::Result<T>;
@@ -112,8 +113,19 @@ fn tally_row(row: &Row<'_>) -> Sql<Tally> {
 }
 
 fn outbox_row(row: &Row<'_>) -> Sql<OutboxRow> {
-    let server = ServerId(row.get(0)?);
-    Ok(OutboxRow { server, doc: parsed(row, 1)?, change: change(row, 2)?, fact: parsed_option(row, 3)? })
+    let edit: Option<String> = row.get(4)?;
+    Ok(OutboxRow {
+        server: ServerId(row.get(0)?),
+        doc: parsed(row, 1)?,
+        change: change(row, 2)?,
+        fact: parsed_option(row, 3)?,
+        edit: edit.map(|edit| serde_json::from_str(&edit)).transpose().map_err(|_| unreadable(4))?,
+    })
+}
+
+fn conflict_row(row: &Row<'_>) -> Sql<ConflictRow> {
+    let fields = serde_json::from_str(row.get_ref(3)?.as_str()?).map_err(|_| unreadable(3))?;
+    Ok(ConflictRow { doc: parsed(row, 0)?, collection: row.get(1)?, key: row.get(2)?, fields })
 }
 
 impl StoreRead for SqliteStore {
@@ -149,7 +161,7 @@ impl StoreRead for SqliteStore {
     }
 
     fn outbox(&self, server: &ServerId, doc: &DocRef) -> Result<Vec<OutboxRow>, StoreError> {
-        let sql = "SELECT server, doc, change, fact FROM outbox WHERE server = ? AND doc = ? ORDER BY change";
+        let sql = "SELECT server, doc, change, fact, edit FROM outbox WHERE server = ? AND doc = ? ORDER BY change";
         self.all(sql, [server.0.as_str(), &doc.to_string()], outbox_row)
     }
 
@@ -164,6 +176,12 @@ impl StoreRead for SqliteStore {
             let count = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
             Ok((ServerId(row.get(0)?), parsed(row, 1)?, count))
         })
+    }
+
+    fn unsent_edits(&self) -> Result<Vec<OutboxRow>, StoreError> {
+        let sql = "SELECT server, doc, change, fact, edit FROM outbox WHERE edit IS NOT NULL
+                   ORDER BY server, doc, json_extract(edit, '$.order')";
+        self.all(sql, [], outbox_row)
     }
 
     fn heard(&self) -> Result<Vec<HeardRow>, StoreError> {
@@ -256,6 +274,11 @@ impl StoreRead for SqliteStore {
         self.all(sql, [checkpoint.to_string(), attendee.to_string()], double_row)
     }
 
+    fn conflicts(&self) -> Result<Vec<ConflictRow>, StoreError> {
+        let sql = "SELECT doc, collection, key, fields FROM conflicts ORDER BY doc, collection, key";
+        self.all(sql, [], conflict_row)
+    }
+
     fn dump_projections(&self) -> Result<Vec<String>, StoreError> {
         let attendees = self.all("SELECT id, origin, json FROM attendees ORDER BY id", [], attendee_row)?;
         let mut facts = self.facts("true", [])?;
@@ -273,6 +296,7 @@ impl StoreRead for SqliteStore {
             tallies,
             counts,
             doubles: self.doubles()?,
+            conflicts: self.conflicts()?,
         }))
     }
 }

@@ -1,7 +1,10 @@
 use muster_model::document::{DocKind, DocRef};
+use muster_model::record::{FieldEdit, RecordEdit};
+use muster_model::time::Timestamp;
 
 use super::*;
-use crate::store::{StoreRead, Write};
+use crate::event::ServerId;
+use crate::store::{OutboxRow, StoreRead, UnsentEdit, Write};
 
 fn batch(key: &str, bytes: usize) -> WriteBatch {
     WriteBatch { writes: vec![Write::Meta(key.into(), Some(vec![7; bytes]))], ..WriteBatch::default() }
@@ -126,9 +129,25 @@ fn what_had_not_been_sent_is_exported_whole_where_it_can_be_read() {
     let path = dir.path().join("event.db");
     let mut store = SqliteStore::open(&path).unwrap();
     store.commit(&WriteBatch { writes: crate::store::contract::unsent_facts(40), ..WriteBatch::default() }).unwrap();
+    let field = FieldEdit { field: "name".into(), before: "A".into(), after: "B".into() };
+    let edit = RecordEdit { collection: "rooms".into(), key: "k".into(), fields: vec![field] };
+    let edit = Some(UnsentEdit { edit, at: Timestamp::from_ms(5), order: 1 });
+    let doc = DocRef::whole(DocKind::Program);
+    let row = |server: &str| OutboxRow {
+        server: ServerId(server.into()),
+        doc,
+        change: automerge::ChangeHash([200; 32]),
+        fact: None,
+        edit: edit.clone(),
+    };
+    let edits = ["s1", "s2"].map(|server| Write::OutboxAdd(row(server)));
+    store.commit(&WriteBatch { writes: edits.into(), ..WriteBatch::default() }).unwrap();
     drop(store);
     let first = put_aside(&path, None).unwrap();
     assert_eq!((first.facts, first.complete), (40, true));
+    let export: serde_json::Value = serde_json::from_slice(&std::fs::read(&first.export).unwrap()).unwrap();
+    assert_eq!(export["edits"].as_array().unwrap().len(), 1, "once, whatever the servers");
+    assert_eq!(export["edits"][0]["edit"]["edit"]["fields"][0]["after"], "B");
     SqliteStore::open(&path).unwrap();
     let second = put_aside(&path, None).unwrap();
     assert_eq!((second.facts, second.complete), (0, true));

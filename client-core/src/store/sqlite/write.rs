@@ -9,7 +9,8 @@ use rusqlite::{OptionalExtension, Transaction, named_params, params};
 use super::{failed, migrations};
 use crate::search::index_text;
 use crate::store::{
-    AttendeeRow, CountDelta, DoubleRow, FactRow, HeardRow, Origin, OutboxRow, StoreError, Tally, Write, is_zero, moved,
+    AttendeeRow, ConflictRow, CountDelta, DoubleRow, FactRow, HeardRow, Origin, OutboxRow, StoreError, Tally, Write,
+    is_zero, moved,
 };
 
 /// Folded words that wait to be indexed, by number.
@@ -72,10 +73,11 @@ fn apply(tx: &Transaction<'_>, change: &Write, waiting: &mut Words) -> Result<()
             run(tx, "DELETE FROM doubles WHERE checkpoint = ? AND attendee = ?", [&checkpoint, &attendee])?;
             (0_i64..).zip(rows).try_for_each(|(nth, row)| double(tx, nth, row))
         }
+        Write::Conflicts(row) => conflicts(tx, row),
         Write::ClearProjections => clear(tx),
         Write::ForgetDocument(doc) => {
             let doc = doc.to_string();
-            ["chunks", "outbox", "sync_states"]
+            ["chunks", "outbox", "sync_states", "conflicts"]
                 .into_iter()
                 .try_for_each(|table| run(tx, &format!("DELETE FROM {table} WHERE doc = ?"), [&doc]))
         }
@@ -93,11 +95,25 @@ fn run(tx: &Transaction<'_>, sql: &str, params: impl rusqlite::Params) -> Result
 }
 
 fn outbox_add(tx: &Transaction<'_>, row: &OutboxRow) -> Result<(), StoreError> {
+    let edit = row.edit.as_ref().map(serde_json::to_string).transpose();
+    let edit = edit.map_err(|_| StoreError::Damaged { what: "an edit" })?;
+    let fact = row.fact.map(|fact| fact.to_string());
     run(
         tx,
-        "INSERT INTO outbox VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET fact = excluded.fact",
-        params![row.server.0, row.doc.to_string(), row.change.0.as_slice(), row.fact.map(|fact| fact.to_string())],
+        "INSERT INTO outbox (server, doc, change, fact, edit) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET fact = excluded.fact, edit = excluded.edit",
+        params![row.server.0, row.doc.to_string(), row.change.0.as_slice(), fact, edit],
     )
+}
+
+fn conflicts(tx: &Transaction<'_>, row: &ConflictRow) -> Result<(), StoreError> {
+    let doc = row.doc.to_string();
+    if row.fields.is_empty() {
+        let gone = "DELETE FROM conflicts WHERE doc = ? AND collection = ? AND key = ?";
+        return run(tx, gone, [&doc, &row.collection, &row.key]);
+    }
+    let fields = serde_json::to_string(&row.fields).map_err(|_| StoreError::Damaged { what: "a list of fields" })?;
+    run(tx, "INSERT OR REPLACE INTO conflicts VALUES (?, ?, ?, ?)", [&doc, &row.collection, &row.key, &fields])
 }
 
 fn heard(tx: &Transaction<'_>, row: &HeardRow) -> Result<(), StoreError> {

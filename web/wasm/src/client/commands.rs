@@ -1,12 +1,13 @@
 //! What a page records: each is on disk when it returns, and on an error nothing of it was kept.
 
-use muster_client_core::command::{Answer, Command};
+use muster_client_core::command::{Answer, Command, Edit};
 use muster_client_core::event::Event;
 use tsify::Ts;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::{Client, unexpected};
 use crate::command::{Answers, CheckIn, NewIncident, NewWalkIn, Settle};
+use crate::edit::{AttendeeEdits, CheckpointEdits, Choice, NeedsEdits, RoomEdits, SessionEdits};
 use crate::error::Failed;
 use crate::fact::ItemState;
 use crate::value::{given, id, record};
@@ -104,6 +105,59 @@ impl Client {
         self.record(Command::Arrive { presenter: id(presenter)? })
     }
 
+    /// Edits fields of an attendee; one who registered at the door gets a record with it. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `attendee_unknown`, `text_missing`, `text_too_long`.
+    #[wasm_bindgen(js_name = editAttendee)]
+    pub fn edit_attendee(&mut self, attendee: &str, edits: Ts<AttendeeEdits>) -> Result<bool, Failed> {
+        self.edit(Command::Edit(Edit::Attendee(id(attendee)?, record(&edits)?.into())))
+    }
+
+    /// Edits fields of a session. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `session_unknown`, `room_unknown`, `text_missing`, `text_too_long`, `times_reversed`, `out_of_range`.
+    #[wasm_bindgen(js_name = editSession)]
+    pub fn edit_session(&mut self, session: &str, edits: Ts<SessionEdits>) -> Result<bool, Failed> {
+        self.edit(Command::Edit(Edit::Session(id(session)?, record(&edits)?.into())))
+    }
+
+    /// Edits fields of a room. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `room_unknown`, `text_missing`, `text_too_long`, `out_of_range`.
+    #[wasm_bindgen(js_name = editRoom)]
+    pub fn edit_room(&mut self, room: &str, edits: Ts<RoomEdits>) -> Result<bool, Failed> {
+        self.edit(Command::Edit(Edit::Room(id(room)?, record(&edits)?.into())))
+    }
+
+    /// Edits fields of a checkpoint. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `checkpoint_unknown`, `text_missing`, `text_too_long`, `times_reversed`, `out_of_range`.
+    #[wasm_bindgen(js_name = editCheckpoint)]
+    pub fn edit_checkpoint(&mut self, checkpoint: &str, edits: Ts<CheckpointEdits>) -> Result<bool, Failed> {
+        self.edit(Command::Edit(Edit::Checkpoint(id(checkpoint)?, record(&edits)?.into())))
+    }
+
+    /// Edits what a presenter needs: their own, on a presenter's device. What is not named stays as it is. Says whether anything differed.
+    ///
+    /// # Errors
+    /// `text_too_long`.
+    #[wasm_bindgen(js_name = editNeeds)]
+    pub fn edit_needs(&mut self, presenter: &str, edits: Ts<NeedsEdits>) -> Result<bool, Failed> {
+        self.edit(Command::Edit(Edit::Needs(id(presenter)?, record(&edits)?.into())))
+    }
+
+    /// Chooses one of the values that a field was given at once; it says that, and nothing else any more.
+    ///
+    /// # Errors
+    /// `conflict_unknown` if there is nothing to choose between any more.
+    pub fn choose(&mut self, choice: Ts<Choice>) -> Result<bool, Failed> {
+        self.edit(Command::Choose(record(&choice)?.into()))
+    }
+
     /// Says again what of this device's own work a server refused (`status().parked`): a coordinator may have given its
     /// rights back, or the server may be a restored one that knows nothing of it.
     ///
@@ -125,17 +179,24 @@ impl Client {
 }
 
 impl Client {
+    fn edit(&mut self, command: Command) -> Result<bool, Failed> {
+        match self.dispatch(Event::Command(command))? {
+            Answer::Edited(differed) => Ok(differed),
+            Answer::Nothing | Answer::Scan(_) | Answer::Recorded(_) => Err(unexpected()),
+        }
+    }
+
     fn scanned(&mut self, command: Command) -> Result<Ts<ScanResult>, Failed> {
         match self.dispatch(Event::Command(command))? {
             Answer::Scan(result) => given(*result),
-            Answer::Nothing | Answer::Recorded(_) => Err(unexpected()),
+            Answer::Nothing | Answer::Recorded(_) | Answer::Edited(_) => Err(unexpected()),
         }
     }
 
     fn record(&mut self, command: Command) -> Result<Ts<Recorded>, Failed> {
         match self.dispatch(Event::Command(command))? {
             Answer::Recorded(recorded) => given(recorded),
-            Answer::Nothing | Answer::Scan(_) => Err(unexpected()),
+            Answer::Nothing | Answer::Scan(_) | Answer::Edited(_) => Err(unexpected()),
         }
     }
 }

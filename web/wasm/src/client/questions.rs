@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::Client;
 use crate::attendee::{AttendeeCard, SearchHit};
 use crate::checkpoint::{Checkpoint, Counts, DoubleAdmission};
+use crate::edit::{Conflict, UnsentEdit};
 use crate::error::Failed;
 use crate::event::{Event, Me};
 use crate::fact::Fact;
@@ -88,6 +89,14 @@ impl Client {
     #[wasm_bindgen(js_name = doubleAdmissions)]
     pub fn double_admissions(&mut self) -> Result<Vec<Ts<DoubleAdmission>>, Failed> {
         given_list(self.read(|core, now| core.double_admissions(now))?)
+    }
+
+    /// Fields that several people gave different values at once, for those who may choose one.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn conflicts(&mut self) -> Result<Vec<Ts<Conflict>>, Failed> {
+        given_list(self.read(|core, now| core.conflicts(now))?)
     }
 
     /// The rooms, in their order.
@@ -176,5 +185,14 @@ impl Client {
     #[wasm_bindgen(js_name = unsentFacts)]
     pub fn unsent_facts(&mut self) -> Result<Vec<Ts<Fact>>, Failed> {
         given_list(self.read(|core, now| core.unsent_facts(now))?)
+    }
+
+    /// The edits of this device that no server is known to have, in the order in which they were made.
+    ///
+    /// # Errors
+    /// See above.
+    #[wasm_bindgen(js_name = unsentEdits)]
+    pub fn unsent_edits(&mut self) -> Result<Vec<Ts<UnsentEdit>>, Failed> {
+        given_list(self.read(|core, now| core.unsent_edits(now))?)
     }
 }
