@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { fresh } from '../src/app/fresh';
 import { Journal } from '../src/app/journal.svelte';
+import { edits, type Draft } from '../src/edit/draft';
+import { fromField, toField } from '../src/i18n/zone';
 import { groupBy } from '../src/app/group';
 import type { BoardRow, Event, Session, Status } from '../src/core/api';
 import { admissions, thinned } from '../src/coordinator/curve';
@@ -59,12 +61,19 @@ describe('an enrolment link', () => {
 });
 
 test('one server that has everything is enough', () => {
-    const server = { server: 'a', url: '', link: { type: 'connected' as const }, lastContact: 10, factsNotThere: 0 };
+    const server = {
+        server: 'a',
+        url: '',
+        link: { type: 'connected' as const },
+        lastContact: 10,
+        factsNotThere: 0,
+        editsNotThere: 0,
+    };
     const status = {
         servers: [server, { ...server, link: { type: 'stopped' }, lastContact: 20, factsNotThere: 7 }],
-        parked: [{ facts: 2 }],
+        parked: [{ facts: 2, edits: 1 }],
     };
-    expect(fresh(status as unknown as Status)).toEqual({ connected: true, heardAt: 20, unsent: 0, refused: 2 });
+    expect(fresh(status as unknown as Status)).toEqual({ connected: true, heardAt: 20, unsent: 0, refused: 3 });
 });
 
 test('a calendar has lines of 75 bytes, and says what has a meaning in it otherwise', () => {
@@ -142,8 +151,8 @@ test('the journal says what changed between the phone and the server, once', () 
     const status = (link: 'connected' | 'connecting', factsNotThere: number, refused = 0): Status =>
         ({
             standing: 'good',
-            servers: [{ server: 'a', url: '', link: { type: link }, lastContact: 1, factsNotThere }],
-            parked: refused > 0 ? [{ facts: refused }] : [],
+            servers: [{ server: 'a', url: '', link: { type: link }, lastContact: 1, factsNotThere, editsNotThere: 0 }],
+            parked: refused > 0 ? [{ facts: refused, edits: 0 }] : [],
         }) as unknown as Status;
     const journal = new Journal();
     journal.look(null, status('connected', 3));
@@ -157,4 +166,29 @@ test('the journal says what changed between the phone and the server, once', () 
         ['sent', 3],
         ['connected', 0],
     ]);
+});
+
+test('an edit names what somebody changed and nothing else', () => {
+    type Edit =
+        | { type: 'name'; value: string }
+        | { type: 'capacity'; value: number | null }
+        | { type: 'things'; value: string[] };
+    const before: Draft<Edit> = { name: 'Hall', capacity: 20, things: ['lamp'] };
+    expect(edits<Edit>(before, { ...before, things: ['lamp'] })).toEqual([]);
+    expect(edits<Edit>(before, { name: 'Great hall', capacity: null, things: ['lamp', 'piano'] })).toEqual([
+        { type: 'name', value: 'Great hall' },
+        { type: 'capacity', value: null },
+        { type: 'things', value: ['lamp', 'piano'] },
+    ]);
+});
+
+test('times are written by the clocks of the event', () => {
+    const at = Date.parse('2027-05-20T09:40:00+03:00');
+    expect(toField(at, 'Europe/Riga')).toBe('2027-05-20T09:40');
+    expect(toField(at, 'UTC')).toBe('2027-05-20T06:40');
+    expect(fromField('2027-05-20T09:40', 'Europe/Riga')).toBe(at);
+    expect([toField(null, 'UTC'), fromField('', 'UTC'), fromField('2027-05-', 'UTC')]).toEqual(['', null, null]);
+    // An hour that the clocks leave out is the one after it, and a zone that nobody knows is this device's.
+    expect(fromField('2027-03-28T03:30', 'Europe/Riga')).toBe(Date.parse('2027-03-28T04:30:00+03:00'));
+    expect(fromField(toField(at, 'Mars/Base'), 'Mars/Base')).toBe(at);
 });

@@ -40,6 +40,10 @@ export interface Questions {
     ownFacts(): Promise<r.Fact[]>;
     /** Those of them that no server is known to have. */
     unsentFacts(): Promise<r.Fact[]>;
+    /** What this device edited and no server is known to have, in the order in which it did. */
+    unsentEdits(): Promise<r.UnsentEdit[]>;
+    /** Fields that several people gave different values at once, for those who may choose one. */
+    conflicts(): Promise<r.Conflict[]>;
 }
 
 /** Errors of all: `not_enrolled`, `not_allowed` and `storage_*`, besides what each names. */
@@ -64,6 +68,21 @@ export interface Commands {
     reportIncident(wish: r.NewIncident): Promise<r.Recorded>;
     /** Errors: `not_allowed`. */
     arrive(presenter: r.PresenterId): Promise<r.Recorded>;
+    /**
+     * What is not named stays as it is; says whether anything differed. One who registered at the door gets a record with it.
+     * Errors: `attendee_unknown`, `text_missing`, `text_too_long`; so, each with what it needs, for the others.
+     */
+    editAttendee(attendee: r.AttendeeId, edits: r.AttendeeEdit[]): Promise<boolean>;
+    /** Errors besides: `session_unknown`, `room_unknown`, `times_reversed`, `out_of_range`. */
+    editSession(session: r.SessionId, edits: r.SessionEdit[]): Promise<boolean>;
+    /** Errors besides: `room_unknown`, `out_of_range`. */
+    editRoom(room: r.RoomId, edits: r.RoomEdit[]): Promise<boolean>;
+    /** Errors besides: `checkpoint_unknown`, `times_reversed`, `out_of_range`. */
+    editCheckpoint(checkpoint: r.CheckpointId, edits: r.CheckpointEdit[]): Promise<boolean>;
+    /** Their own, on a presenter's device. Errors: `text_too_long`. */
+    editNeeds(presenter: r.PresenterId, edits: r.NeedsEdit[]): Promise<boolean>;
+    /** One of the values of a conflict. Errors: `conflict_unknown` if there is nothing to choose between any more. */
+    choose(choice: r.Choice): Promise<boolean>;
     /** Says again what of this device's own work a server refused (`parked` of the status). */
     offerAgain(): Promise<void>;
     /** Says who works with this device; facts carry it. Errors: `text_too_long`. */

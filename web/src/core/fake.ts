@@ -1,5 +1,6 @@
 import type * as r from './api';
 import type { Core } from './api';
+import { Desk } from './fake/desk';
 import { Door } from './fake/door';
 import { NOW, checkpoints, event, logistics, rooms, sessions } from './fake/program';
 import { Rooms } from './fake/rooms';
@@ -34,6 +35,7 @@ class FakeCore implements Core {
     private readonly world: World;
     private readonly door: Door;
     private readonly crew: Rooms;
+    private readonly desk: Desk;
     private enrolled: boolean;
     private arriving = 0;
 
@@ -42,6 +44,8 @@ class FakeCore implements Core {
         this.world = new World(scenario === 'empty' ? 0 : 1200);
         this.door = new Door(this.world);
         this.crew = new Rooms(this.world);
+        this.desk = new Desk(this.world, scenario === 'offline');
+        if (scenario === 'coordinator') this.desk.begin(NOW);
         if (scenario !== 'empty' && scenario !== 'new') this.world.begin();
     }
 
@@ -61,6 +65,7 @@ class FakeCore implements Core {
             link: offline ? { type: 'waiting', retryAt: Date.now() + 20_000 } : { type: 'connected' },
             lastContact: offline ? NOW - 26 * 60_000 : Date.now(),
             factsNotThere: unsent,
+            editsNotThere: this.desk.unsent.length,
         };
         const standing = this.scenario === 'lease' ? 'lease_ended' : this.scenario === 'revoked' ? 'forgotten' : 'good';
         const device = {
@@ -80,10 +85,20 @@ class FakeCore implements Core {
             label: this.world.label,
             standing,
             keptFacts: 0,
+            keptEdits: 0,
             servers: this.enrolled ? [server] : [],
             devices: this.scenario === 'empty' || !this.enrolled ? [] : [third, device],
             parked: offline
-                ? [{ document: 'rooms', server: 'muster', code: 'not_allowed', facts: 2, since: NOW - 3_600_000 }]
+                ? [
+                      {
+                          document: 'rooms',
+                          server: 'muster',
+                          code: 'not_allowed',
+                          facts: 2,
+                          edits: 0,
+                          since: NOW - 3_600_000,
+                      },
+                  ]
                 : [],
             unusable: [],
             missing: Array.from({ length: this.arriving }, (_, index) => `roster/0${index}`),
@@ -106,30 +121,41 @@ class FakeCore implements Core {
                 'storage_damaged',
                 'the database is damaged; put it aside (its unsent entries are exported) and start anew from the server',
             );
-        return this.scenario === 'empty' ? [] : checkpoints;
+        return this.scenario === 'empty' ? [] : checkpoints.map((one) => ({ ...one }));
     }
 
     search = async (typed: string, limit = 20) => this.door.search(typed, limit);
     attendee = async (id: string) => this.world.card(id);
     counts = async (checkpoint: string) => this.door.counts(checkpoint);
     doubleAdmissions = async () => this.door.doubles();
-    rooms = async () => (this.scenario === 'empty' ? [] : rooms);
+    rooms = async () => (this.scenario === 'empty' ? [] : rooms.map((one) => ({ ...one })));
     readinessBoard = async (filter: r.SessionFilter) => (this.scenario === 'empty' ? [] : this.crew.board(filter));
     checklist = async (session: string) => this.crew.checklist(session);
     incidents = async () => this.crew.incidents();
     arrivals = async () => (this.scenario === 'empty' ? [] : this.crew.arrivals());
 
     async sessions(filter: r.SessionFilter): Promise<r.Session[]> {
-        return this.scenario === 'empty' ? [] : sessions.filter(({ room }) => !filter.room || room === filter.room);
+        return this.scenario === 'empty'
+            ? []
+            : sessions.filter(({ room }) => !filter.room || room === filter.room).map((one) => ({ ...one }));
     }
 
     async myLogistics(): Promise<r.Logistics> {
-        if (this.scenario === 'presenter') return logistics;
+        if (this.scenario === 'presenter') return { ...logistics };
         throw this.world.error('not_allowed', "this device's role may not do that; ask a coordinator");
     }
 
     logistics = async () => logistics;
     ownFacts = async () => this.world.facts.filter(({ device }) => device === DEVICE);
+
+    conflicts = async () => this.desk.conflicts();
+    choose = async (choice: r.Choice) => this.desk.choose(choice);
+    unsentEdits = async () => [...this.desk.unsent];
+    editAttendee = async (id: string, edits: r.AttendeeEdit[]) => this.desk.editAttendee(id, edits);
+    editSession = async (id: string, edits: r.SessionEdit[]) => this.desk.editSession(id, edits);
+    editRoom = async (id: string, edits: r.RoomEdit[]) => this.desk.editRoom(id, edits);
+    editCheckpoint = async (id: string, edits: r.CheckpointEdit[]) => this.desk.editCheckpoint(id, edits);
+    editNeeds = async (presenter: string, edits: r.NeedsEdit[]) => this.desk.editNeeds(presenter, edits);
 
     async unsentFacts(): Promise<r.Fact[]> {
         const own = await this.ownFacts();

@@ -60,6 +60,8 @@ const QUESTIONS: ReadonlySet<string> = new Set([
     'logistics',
     'ownFacts',
     'unsentFacts',
+    'unsentEdits',
+    'conflicts',
     'storage',
     'accessToken',
     'startSync',

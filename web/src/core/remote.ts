@@ -15,6 +15,7 @@ const ALL: Topic[] = [
     'arrivals',
     'logistics',
     'status',
+    'conflicts',
 ];
 
 /** A worker that ends this often without having answered anything will not do better the next time. */
@@ -140,7 +141,9 @@ export function openRemote(start: () => Worker, decodeQr: Core['decodeQr']): Cor
     const passed: { [Name in keyof Passed]: true } = {
         me: true, status: true, event: true, checkpoints: true, search: true, attendee: true, counts: true,
         doubleAdmissions: true, rooms: true, sessions: true, readinessBoard: true, checklist: true, incidents: true,
-        arrivals: true, myLogistics: true, logistics: true, ownFacts: true, unsentFacts: true, scan: true, scanBytes: true,
+        arrivals: true, myLogistics: true, logistics: true, ownFacts: true, unsentFacts: true, unsentEdits: true,
+        conflicts: true, editAttendee: true, editSession: true, editRoom: true, editCheckpoint: true, editNeeds: true,
+        choose: true, scan: true, scanBytes: true,
         checkIn: true, exit: true, undo: true, walkIn: true, settle: true, observe: true, reportIncident: true,
         arrive: true, offerAgain: true, setLabel: true, enrol: true, startSync: true, stopSync: true, storage: true, accessToken: true,
         signOut: true, recoverDatabase: true,

@@ -186,6 +186,7 @@ export const logistics: Logistics = {
         { id: 'l5', name: 'Table microphone', count: 1, confirmed: false, notes: '' },
     ],
     needs: { aids: 'A stool', dietary: 'No nuts', access: '', notes: '' },
+    needsDurability: 'on_server',
     contacts: [
         { id: 'l6', role: 'host', name: 'Līga Zālīte', phone: '+44 7700 900111', email: 'liga.zalite@example.com' },
         { id: 'l7', role: 'driver', name: 'Gunārs Ozols', phone: '+44 7700 900112', email: '' },

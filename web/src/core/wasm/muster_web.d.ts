@@ -132,6 +132,16 @@ export interface AttendeeCard {
     group: AttendeeId[];
 }
 
+/**
+ * An edit of an attendee.
+ */
+export type AttendeeEdit = { type: "name"; value: string } | { type: "organisation"; value: string } | { type: "category"; value: string } | { type: "registration"; value: Registration } | { type: "notes"; value: string } | { type: "attention"; value: boolean };
+
+/**
+ * Edits of one record, in the order in which they are made.
+ */
+export type AttendeeEdits = AttendeeEdit[];
+
 export type AttendeeId = string;
 
 /**
@@ -320,12 +330,48 @@ export interface Checkpoint {
     admitsUnpaid: boolean;
 }
 
+/**
+ * An edit of a checkpoint.
+ */
+export type CheckpointEdit = { type: "name"; value: string } | { type: "capacity"; value: number | null } | { type: "rule"; value: AdmissionRule } | { type: "valid_from"; value: Timestamp | null } | { type: "valid_until"; value: Timestamp | null } | { type: "admits_unpaid"; value: boolean };
+
+/**
+ * Edits of one record, in the order in which they are made.
+ */
+export type CheckpointEdits = CheckpointEdit[];
+
 export type CheckpointId = string;
 
 /**
  * What a checkpoint stands in front of.
  */
 export type CheckpointKind = "entrance" | "session" | "meal" | "custom";
+
+/**
+ * One of the values of a [`Conflict`].
+ */
+export interface Choice {
+    /**
+     * The document.
+     */
+    document: DocRef;
+    /**
+     * The collection that the record is in.
+     */
+    collection: string;
+    /**
+     * The record's key.
+     */
+    key: string;
+    /**
+     * The field.
+     */
+    field: string;
+    /**
+     * The value's id.
+     */
+    value: string;
+}
 
 /**
  * A phone's whole state behind one handle, for one worker.
@@ -390,6 +436,20 @@ export class Client {
    */
   checkpoints(): Checkpoint[];
   /**
+   * Chooses one of the values that a field was given at once; it says that, and nothing else any more.
+   *
+   * # Errors
+   * `conflict_unknown` if there is nothing to choose between any more.
+   */
+  choose(choice: Choice): boolean;
+  /**
+   * Fields that several people gave different values at once, for those who may choose one.
+   *
+   * # Errors
+   * See above.
+   */
+  conflicts(): Conflict[];
+  /**
    * The counts of a checkpoint, with what this phone knows.
    *
    * # Errors
@@ -403,6 +463,41 @@ export class Client {
    * See above.
    */
   doubleAdmissions(): DoubleAdmission[];
+  /**
+   * Edits fields of an attendee; one who registered at the door gets a record with it. What is not named stays as it is. Says whether anything differed.
+   *
+   * # Errors
+   * `attendee_unknown`, `text_missing`, `text_too_long`.
+   */
+  editAttendee(attendee: string, edits: AttendeeEdits): boolean;
+  /**
+   * Edits fields of a checkpoint. What is not named stays as it is. Says whether anything differed.
+   *
+   * # Errors
+   * `checkpoint_unknown`, `text_missing`, `text_too_long`, `times_reversed`, `out_of_range`.
+   */
+  editCheckpoint(checkpoint: string, edits: CheckpointEdits): boolean;
+  /**
+   * Edits what a presenter needs: their own, on a presenter's device. What is not named stays as it is. Says whether anything differed.
+   *
+   * # Errors
+   * `text_too_long`.
+   */
+  editNeeds(presenter: string, edits: NeedsEdits): boolean;
+  /**
+   * Edits fields of a room. What is not named stays as it is. Says whether anything differed.
+   *
+   * # Errors
+   * `room_unknown`, `text_missing`, `text_too_long`, `out_of_range`.
+   */
+  editRoom(room: string, edits: RoomEdits): boolean;
+  /**
+   * Edits fields of a session. What is not named stays as it is. Says whether anything differed.
+   *
+   * # Errors
+   * `session_unknown`, `room_unknown`, `text_missing`, `text_too_long`, `times_reversed`, `out_of_range`.
+   */
+  editSession(session: string, edits: SessionEdits): boolean;
   /**
    * What to ask the server to enrol this device with a link that a coordinator made; the answer goes to `enrolled`.
    *
@@ -621,6 +716,13 @@ export class Client {
    */
   undo(fact: string, reason: string): Recorded;
   /**
+   * The edits of this device that no server is known to have, in the order in which they were made.
+   *
+   * # Errors
+   * See above.
+   */
+  unsentEdits(): UnsentEdit[];
+  /**
    * Those of them that no server is known to have.
    *
    * # Errors
@@ -652,6 +754,66 @@ export interface Config {
      * Where it is.
      */
     storage: StorageKind;
+}
+
+/**
+ * A field that several people gave different values at once: somebody has to choose one.
+ */
+export interface Conflict {
+    /**
+     * The document.
+     */
+    document: DocRef;
+    /**
+     * The collection that the record is in: `sessions`, `rooms`, `attendees`...
+     */
+    collection: string;
+    /**
+     * The record's key.
+     */
+    key: string;
+    /**
+     * The record's name or title; empty if it has none.
+     */
+    title: string;
+    /**
+     * The field.
+     */
+    field: string;
+    /**
+     * Its values, two at least; the last is the one that everybody is shown meanwhile.
+     */
+    values: ConflictValue[];
+}
+
+/**
+ * One of the values that a field was given at once.
+ */
+export interface ConflictValue {
+    /**
+     * Names it in [`Choice`]; the same on every device.
+     */
+    id: string;
+    /**
+     * What it says.
+     */
+    value: FieldValue;
+    /**
+     * The device that wrote it; none if the server did.
+     */
+    device: DeviceId | null;
+    /**
+     * Whether that is this device.
+     */
+    own: boolean;
+    /**
+     * Who acts with that device, as far as this one has heard; else empty.
+     */
+    by: string;
+    /**
+     * When, by that device's clock, to the second.
+     */
+    at: Timestamp | null;
 }
 
 /**
@@ -755,6 +917,24 @@ export interface DoubleAdmission {
  * How safe something is that this phone recorded.
  */
 export type Durability = "on_this_phone" | "on_server";
+
+/**
+ * What an edit made of one field, as JSON.
+ */
+export interface EditedField {
+    /**
+     * The field.
+     */
+    field: string;
+    /**
+     * What it said.
+     */
+    before: string;
+    /**
+     * What it says now.
+     */
+    after: string;
+}
 
 /**
  * How staff knew who stood before them.
@@ -873,6 +1053,11 @@ export interface Fact {
 export type FactBody = { type: "entry"; attendee: AttendeeId; checkpoint: CheckpointId; via: EntryVia; answers: Record<QuestionId, string>; despite: string } | { type: "exit"; attendee: AttendeeId; checkpoint: CheckpointId } | { type: "undo"; fact: FactId; reason: string } | { type: "walk_in"; attendee: AttendeeId; checkpoint: CheckpointId; name: string; organisation: string; category: string } | { type: "resolution"; attendee: AttendeeId; checkpoint: CheckpointId; facts: FactId[]; found: ResolutionKind; note: string } | { type: "observation"; session: SessionId; item: ItemId; state: ItemState; note: string } | { type: "incident"; room: RoomId | null; session: SessionId | null; severity: Severity; text: string } | { type: "arrival"; presenter: PresenterId; own: boolean } | { type: "unknown" };
 
 export type FactId = string;
+
+/**
+ * What a field says.
+ */
+export type FieldValue = { type: "empty" } | { type: "plain"; text: string } | { type: "word"; word: string } | { type: "whole"; number: number } | { type: "flag"; flag: boolean } | { type: "time"; at: Timestamp } | { type: "room"; room: RoomId; name: string } | { type: "texts"; texts: string[] } | { type: "other"; json: string };
 
 /**
  * How people take part.
@@ -1052,6 +1237,10 @@ export interface Logistics {
      */
     needs: Needs | null;
     /**
+     * Where what this device edited of that is by now; on a server, if it edited nothing.
+     */
+    needsDurability: Durability;
+    /**
      * Whom they can call.
      */
     contacts: LogisticsContact[];
@@ -1126,6 +1315,16 @@ export interface Needs {
 }
 
 /**
+ * An edit of what a presenter needs.
+ */
+export type NeedsEdit = { type: "aids"; value: string } | { type: "dietary"; value: string } | { type: "access"; value: string } | { type: "notes"; value: string };
+
+/**
+ * Edits of one record, in the order in which they are made.
+ */
+export type NeedsEdits = NeedsEdit[];
+
+/**
  * Something that went wrong.
  */
 export interface NewIncident {
@@ -1189,6 +1388,10 @@ export interface ParkedDocument {
      * Facts in it that are not on that server.
      */
     facts: number;
+    /**
+     * Edits of it that are not on that server.
+     */
+    edits: number;
     /**
      * Since when, on this device's clock.
      */
@@ -1364,6 +1567,16 @@ export interface Room {
     floor: string;
 }
 
+/**
+ * An edit of a room.
+ */
+export type RoomEdit = { type: "name"; value: string } | { type: "capacity"; value: number | null } | { type: "floor"; value: string } | { type: "equipment"; value: string[] };
+
+/**
+ * Edits of one record, in the order in which they are made.
+ */
+export type RoomEdits = RoomEdit[];
+
 export type RoomId = string;
 
 /**
@@ -1440,6 +1653,10 @@ export interface ServerStatus {
      * Facts of this phone that are not known to be on it.
      */
     factsNotThere: number;
+    /**
+     * Edits of this phone that are not known to be on it.
+     */
+    editsNotThere: number;
 }
 
 /**
@@ -1527,6 +1744,16 @@ export interface Session {
      */
     cancelled: boolean;
 }
+
+/**
+ * An edit of a session.
+ */
+export type SessionEdit = { type: "title"; value: string } | { type: "subtitle"; value: string } | { type: "starts_at"; value: Timestamp } | { type: "ends_at"; value: Timestamp } | { type: "room"; value: RoomId | null } | { type: "cancelled"; value: boolean };
+
+/**
+ * Edits of one record, in the order in which they are made.
+ */
+export type SessionEdits = SessionEdit[];
 
 /**
  * Which sessions to list. Times are compared with the session's start.
@@ -1638,6 +1865,10 @@ export interface Status {
      */
     keptFacts: number;
     /**
+     * The same of edits.
+     */
+    keptEdits: number;
+    /**
      * The servers.
      */
     servers: ServerStatus[];
@@ -1674,7 +1905,7 @@ export type Timestamp = number;
 /**
  * What a listener may look at again.
  */
-export type Topic = "event" | "program" | "attendees" | "checkins" | "double_admissions" | "readiness" | "incidents" | "arrivals" | "logistics" | "status";
+export type Topic = "event" | "program" | "attendees" | "checkins" | "double_admissions" | "readiness" | "incidents" | "arrivals" | "logistics" | "status" | "conflicts";
 
 export type TrackId = string;
 
@@ -1724,6 +1955,32 @@ export interface TravelLeg {
  * How a leg of a journey is travelled.
  */
 export type TravelMode = "flight" | "train" | "bus" | "ferry" | "car" | "transfer";
+
+/**
+ * An edit of this device that no server is known to have.
+ */
+export interface UnsentEdit {
+    /**
+     * The document.
+     */
+    document: DocRef;
+    /**
+     * The collection that the record is in.
+     */
+    collection: string;
+    /**
+     * The record's key.
+     */
+    key: string;
+    /**
+     * What was edited.
+     */
+    fields: EditedField[];
+    /**
+     * When, on this device's clock.
+     */
+    at: Timestamp;
+}
 
 /**
  * A document that cannot be used here.

@@ -229,8 +229,9 @@ export class Host {
         const enrolled = this.#run((client) => client.me());
         if (enrolled) {
             const sent = await this.#until(HAND_OVER_MS, (client) => {
-                const { keptFacts, servers } = client.status();
-                return keptFacts === 0 && servers.every((server) => server.factsNotThere === 0) ? true : undefined;
+                const { keptFacts, keptEdits, servers } = client.status();
+                const waiting = servers.map((server) => server.factsNotThere + server.editsNotThere);
+                return keptFacts + keptEdits === 0 && waiting.every((count) => count === 0) ? true : undefined;
             });
             if (!sent) {
                 throw problem(
@@ -257,7 +258,7 @@ export class Host {
 
 /**
  * The calls that a page may make by their names, with their arguments: `s` a text, `n` a number that may be left out, `t` a text and
- * `o` a record or a name that may be, too. A module that gets something else ends.
+ * `o` a record or a name that may be, too, `l` a list. A module that gets something else ends.
  */
 const METHODS: Readonly<Record<string, string>> = {
     me: '',
@@ -278,6 +279,14 @@ const METHODS: Readonly<Record<string, string>> = {
     logistics: 's',
     ownFacts: '',
     unsentFacts: '',
+    unsentEdits: '',
+    conflicts: '',
+    editAttendee: 'sl',
+    editSession: 'sl',
+    editRoom: 'sl',
+    editCheckpoint: 'sl',
+    editNeeds: 'sl',
+    choose: 'o',
     scan: 'sso',
     checkIn: 'o',
     exit: 'ss',
@@ -297,6 +306,7 @@ function fits(kind: string, value: unknown): boolean {
     const none = value === undefined || value === null;
     if (kind === 's') return typeof value === 'string';
     if (kind === 't') return none || typeof value === 'string';
+    if (kind === 'l') return Array.isArray(value);
     if (kind === 'n') return none || (Number.isInteger(value) && Number(value) >= 0);
     return none || typeof value === 'object' || typeof value === 'string';
 }
