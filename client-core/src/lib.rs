@@ -76,8 +76,10 @@
 //!   gets a [`CoreError`], nothing was recorded and nothing is sent; memory is read from the store again.
 //! - **Persist before you speak.** What a peer sent is committed in the same transaction as its projections, before the
 //!   message whose heads acknowledge it goes out.
-//! - **Nothing is dropped.** A fact stays in the outbox until a server's heads cover it; what a server refuses is parked
-//!   and shown in [`Driver::status`], with the reason.
+//! - **Nothing is dropped.** A fact or an edit stays in the outbox until a server's heads cover it; what a server refuses is
+//!   parked and shown in [`Driver::status`], with the reason.
+//! - **Nothing is overwritten unseen.** [`Driver::edit`] writes the fields that differ and no other. What two people made of one
+//!   field at once is both in [`Driver::conflicts`] until somebody [chooses](Driver::choose).
 //! - **Projections can be made anew.** Lists, search, counts and double admissions follow from the documents alone:
 //!   [`Driver::rebuild_projections`] gives the same rows that were kept up to date change by change.
 //! - **Every error has a code** ([`CoreCode`]) that says what to do, and a [`RetryClass`].

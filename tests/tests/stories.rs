@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use muster_client_core::command::Edit;
 use muster_client_core::event::Side;
 use muster_client_core::view::{DoubleView, Durability};
 use muster_client_native::{Client, ClientConfig, EnrolmentLink, Link, LinkEnd, WebSocketCarrier};
 use muster_model::access::Role;
-use muster_model::id::CheckpointId;
+use muster_model::edit::{NeedsEdit, RoomEdit};
+use muster_model::id::{CheckpointId, RoomId};
+use muster_model::logistics::Needs;
 use muster_model::time::Timestamp;
 use muster_model::verdict::Verdict;
 use muster_tests::demo::phone::Phone;
@@ -239,6 +242,42 @@ async fn a_presenter_holds_their_own_logistics_and_nobody_elses() {
         arrivals.iter().any(|one| one.arrival.as_ref().is_some_and(|fact| fact.id == arrived.fact))
     };
     until(&staff.client, "staff see that the presenter is here", seen).await;
+
+    // What they need they say themselves, while the office writes down what they said on the telephone.
+    let office = stage.invite("coordinator", "Office", None).await.unwrap();
+    let network = Network::to(stage.server.address()).await.unwrap();
+    let office = Phone::enrol("Office", &folder.path().join("office.db"), network, &office).await.unwrap();
+    let of = presenter.presenter;
+    let needs = |phone: &Phone| {
+        let client = phone.client.clone();
+        async move { client.read(move |core, now| core.logistics(now, of)).await.unwrap().needs.unwrap_or_default() }
+    };
+    let before = needs(&mine).await;
+    until(&office.client, "the office has it too", || async { needs(&office).await == before }).await;
+    mine.network.cut();
+    office.network.cut();
+    let (aids, access) = (NeedsEdit::Aids("HDMI adapter".into()), NeedsEdit::Access("a ramp".into()));
+    assert!(mine.client.edit(Edit::Needs(of, vec![aids])).await.unwrap());
+    assert!(office.client.edit(Edit::Needs(of, vec![access])).await.unwrap());
+    assert_eq!(
+        mine.client.edit(Edit::Room(room_of(&office).await, vec![RoomEdit::Capacity(None)])).await.unwrap_err().code(),
+        "not_allowed"
+    );
+    mine.network.heal();
+    office.network.heal();
+    let expected = Needs { aids: "HDMI adapter".into(), access: "a ramp".into(), ..before };
+    let both = || async { needs(&mine).await == expected && needs(&office).await == expected };
+    until(&office.client, "both see what both wrote", both).await;
+    let stored = || async {
+        let logistics = mine.client.read(|core, now| core.my_logistics(now)).await.unwrap();
+        logistics.needs_durability == Durability::OnServer
+    };
+    until(&mine.client, "the server has it", stored).await;
+}
+
+/// Any room of the programme.
+async fn room_of(phone: &Phone) -> RoomId {
+    phone.client.read(|core, now| core.rooms(now)).await.unwrap()[0].0
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,6 +82,12 @@ export const scenes = [
     { name: 'revoked', scenario: 'revoked', path: '/' },
     { name: 'presenter', scenario: 'presenter', path: '/mine' },
     {
+        name: 'needs-edit',
+        scenario: 'presenter',
+        path: '/mine',
+        act: steps(async (page) => page.locator('main .card:last-child > .button').click(), dialog),
+    },
+    {
         name: 'overview',
         scenario: 'coordinator',
         path: '/overview',
@@ -115,5 +121,23 @@ export const scenes = [
     { name: 'lists-sessions', scenario: 'coordinator', path: '/lists?list=sessions' },
     { name: 'lists-rooms', scenario: 'coordinator', path: '/lists?list=rooms' },
     { name: 'lists-checkpoints', scenario: 'coordinator', path: '/lists?list=checkpoints' },
+    {
+        name: 'edit-attendee',
+        scenario: 'coordinator',
+        path: '/lists',
+        act: steps(
+            search('kal'),
+            first('main li button'),
+            dialog,
+            async (page) => page.locator('[role=dialog] .deeds > .button').last().click(),
+            async (page) => page.locator('[role=dialog] form').waitFor(),
+        ),
+    },
+    ...['sessions', 'rooms', 'checkpoints'].map((list) => ({
+        name: `edit-${list}`,
+        scenario: 'coordinator',
+        path: `/lists?list=${list}`,
+        act: steps(first('main li .quiet'), dialog),
+    })),
     { name: 'more', scenario: 'coordinator', path: '/more' },
 ];

@@ -102,7 +102,7 @@ async def knows_all(client: Client) -> bool:
 
 
 async def all_is_on_the_server(client: Client) -> bool:
-    return all(server.facts_not_there == 0 for server in (await client.status()).servers)
+    return all(server.facts_not_there + server.edits_not_there == 0 for server in (await client.status()).servers)
 
 
 async def until(client: Client, what: str, holds) -> None:

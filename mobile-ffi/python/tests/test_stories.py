@@ -5,22 +5,28 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 from stage import ATTENDEES, all_is_on_the_server, until
 
 from muster import (
     ChangeListener,
     CheckIn,
+    Choice,
     Durability,
     EntryVia,
     FactBody,
+    FieldValue,
     HostCarrier,
     ItemState,
     LinkState,
+    MusterError,
+    NeedsEdit,
     NewIncident,
     NewWalkIn,
     ReadinessState,
     ResolutionKind,
     Role,
+    RoomEdit,
     SessionFilter,
     Settle,
     Severity,
@@ -156,8 +162,66 @@ async def test_a_presenter_says_that_they_are_here(stage):
         return any(one.arrival and one.arrival.id == arrived.fact for one in await staff.arrivals())
 
     await until(staff, "staff see that the presenter is here", seen)
+
+    assert await presenter.edit_needs(mine.presenter, [NeedsEdit.AIDS("HDMI adapter")])
+    assert (await presenter.my_logistics()).needs.aids == "HDMI adapter"
+
+    async def stored():
+        return (await presenter.my_logistics()).needs_durability == Durability.ON_SERVER
+
+    await until(presenter, "the server has it", stored)
+    with pytest.raises(MusterError.NotAllowed):
+        await presenter.edit_room((await presenter.rooms())[0].id, [RoomEdit.FLOOR("2")])
     for phone in (staff, presenter):
         await phone.shutdown()
+
+
+async def test_what_two_people_edit_is_kept_and_what_clashes_is_chosen(stage):
+    desks = [await stage.phone(name, role="coordinator") for name in ("Desk one", "Desk two")]
+    room = (await desks[0].rooms())[-1]
+    capacity = 500 if room.capacity != 500 else 501
+    for desk in desks:
+        await desk.stop_sync()
+    assert await desks[0].edit_room(room.id, [RoomEdit.NAME("Great hall"), RoomEdit.CAPACITY(capacity)])
+    assert await desks[1].edit_room(room.id, [RoomEdit.NAME("Small hall")])
+    assert not await desks[1].edit_room(room.id, [RoomEdit.NAME("Small hall")])
+    with pytest.raises(MusterError.OutOfRange):
+        await desks[1].edit_room(room.id, [RoomEdit.CAPACITY(0)])
+    unsent = (await desks[0].unsent_edits())[0]
+    assert {(field.field, field.after) for field in unsent.fields} == {
+        ("name", '"Great hall"'),
+        ("capacity", str(capacity)),
+    }
+    for desk in desks:
+        await desk.start_sync()
+
+    async def clash(desk):
+        return [one for one in await desk.conflicts() if one.key == room.id]
+
+    for desk in desks:
+        await until(desk, "both are told of the two names", lambda desk=desk: clash(desk))
+    shown = (await clash(desks[0]))[0]
+    assert (shown.collection, shown.field) == ("rooms", "name")
+    great = next(value for value in shown.values if value.value == FieldValue.PLAIN("Great hall"))
+    assert great.own and great.device == (await desks[0].me()).device
+    choice = Choice(
+        document=shown.document, collection=shown.collection, key=shown.key, field=shown.field, value=great.id
+    )
+    assert await desks[1].choose(choice)
+    with pytest.raises(MusterError.ConflictUnknown):
+        await desks[1].choose(choice)
+
+    async def settled(desk):
+        seen = next(one for one in await desk.rooms() if one.id == room.id)
+        return (seen.name, seen.capacity) == ("Great hall", capacity) and not await clash(desk)
+
+    for desk in desks:
+        await until(desk, "it is settled", lambda desk=desk: settled(desk))
+    # Others go on with the room as it was called.
+    await desks[0].edit_room(room.id, [RoomEdit.NAME(room.name)])
+    await until(desks[0], "the server has it", lambda: all_is_on_the_server(desks[0]))
+    for desk in desks:
+        await desk.shutdown()
 
 
 class Wire(HostCarrier):

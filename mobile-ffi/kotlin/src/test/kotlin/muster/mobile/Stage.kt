@@ -95,7 +95,7 @@ suspend fun knowsAll(client: ClientInterface): Boolean =
     client.status().run { enrolled && missing.isEmpty() && !indexing }
 
 suspend fun allIsOnTheServer(client: ClientInterface): Boolean =
-    client.status().servers.all { it.factsNotThere == 0UL }
+    client.status().servers.all { it.factsNotThere + it.editsNotThere == 0UL }
 
 /** Looks again whenever the phone says that something changed, until it is as it should be. */
 suspend fun ClientInterface.until(what: String, holds: suspend () -> Boolean) {

@@ -111,7 +111,23 @@ class StoriesTest {
         assertEquals(presenter.myLogistics(), presenter.logistics(mine))
         val arrived = presenter.arrive(mine)
         staff.until("staff see that the presenter is here") { staff.arrivals().any { it.arrival?.id == arrived.fact } }
+        assertTrue(presenter.editNeeds(mine, listOf(NeedsEdit.Notes("Late on Friday"))))
+        assertEquals("Late on Friday", presenter.myLogistics().needs?.notes)
+        presenter.until("the server has it") { presenter.myLogistics().needsDurability == Durability.ON_SERVER }
         for (phone in listOf(staff, presenter)) phone.shutdown()
+    }
+
+    @Test
+    fun `a coordinator edits a session, field by field`() = runBlocking {
+        val desk = Stage.phone("Desk", role = "coordinator")
+        val session = desk.sessions(SessionFilter()).first()
+        assertTrue(desk.editSession(session.id, listOf(SessionEdit.Subtitle("With coffee"), SessionEdit.Cancelled(true))))
+        val seen = desk.sessions(SessionFilter()).first { it.id == session.id }
+        assertEquals(listOf(session.title, "With coffee", true), listOf(seen.title, seen.subtitle, seen.cancelled))
+        assertTrue(desk.conflicts().isEmpty())
+        desk.until("the server has it") { desk.unsentEdits().isEmpty() }
+        desk.editSession(session.id, listOf(SessionEdit.Subtitle(session.subtitle), SessionEdit.Cancelled(session.cancelled)))
+        desk.shutdown()
     }
 
     /** The host's own way to the other phone: here, a queue. */
