@@ -278,7 +278,7 @@ async fn a_presenter_holds_their_own_logistics_and_nobody_elses() {
 
 /// Any room of the programme.
 async fn room_of(phone: &Phone) -> RoomId {
-    phone.client.read(|core, now| core.rooms(now)).await.unwrap()[0].0
+    phone.client.read(|core, now| core.rooms(now)).await.unwrap().first().unwrap().0
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,10 @@ impl Engine {
     fn hand_over(&mut self, cx: &mut Cx<'_>, server: &ServerId) -> Result<(), EngineError> {
         let entry = self.book_mut()?.servers.get(server).cloned();
         let Some((entry, token)) = entry.and_then(|entry| Some((entry.clone(), entry.refresh?))) else {
+            // There is nothing to show the server: it stays here, and asking to be woken at once would never end.
+            if let Some(state) = self.servers.get_mut(server) {
+                state.hand_over = HandOver::Refused;
+            }
             return Ok(());
         };
         let mut bytes = 0_usize;

@@ -267,3 +267,16 @@ fn a_lease_without_end_does_not_end() {
     world.now = world.now.plus_ms(400 * 86_400_000);
     assert_eq!(world.scan(0, 1).verdict, Verdict::Admitted);
 }
+
+#[test]
+fn a_device_that_can_show_nothing_keeps_what_it_had_to_forget_and_comes_to_rest() {
+    let mut world = World::with_phones(20, 1);
+    world.network_down();
+    assert_eq!(world.scan(0, 2).verdict, Verdict::Admitted);
+    // Enrolled without a way to get another token, and with another role now.
+    world.tell_phone(0, Event::Enrolled(Box::new(World::enrolment(0, Role::Finance))));
+    assert_eq!(standing(&mut world), (Standing::Good, 1));
+    assert!(world.asked.is_empty());
+    world.network_up();
+    assert_eq!(standing(&mut world), (Standing::Good, 1));
+}
