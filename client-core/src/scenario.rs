@@ -4,6 +4,7 @@ mod conflicts;
 mod crash;
 mod doors;
 mod edits;
+mod edits_refused;
 mod enrolment;
 mod erasure;
 mod projections;

@@ -230,7 +230,7 @@ pub struct ConflictValue {
     pub id: String,
     /// What it says.
     pub value: FieldValue,
-    /// The device that wrote it; `None` if the server did.
+    /// The device that wrote it. The server has an id of its own among those of devices.
     pub device: Option<DeviceId>,
     /// Whether that is this device.
     pub own: bool,

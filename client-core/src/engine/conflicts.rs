@@ -79,6 +79,18 @@ impl Engine {
         Ok(())
     }
 
+    /// A whole document came: looks at its records at once if they are few, else piece by piece.
+    pub(super) fn review(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
+        let collections = self.settles(cx, &doc)?;
+        let Some(am) = self.docs.get(&doc).filter(|_| !collections.is_empty()) else { return Ok(()) };
+        let mut keys = ChangedKeys::new();
+        for name in collections {
+            let found = keys_in(am, name, "", REVIEW_PIECE.saturating_sub(keys.len()))?;
+            keys.extend(found.into_iter().map(|key| (name.to_owned(), key)));
+        }
+        if keys.len() < REVIEW_PIECE { self.note_conflicts(cx, doc, &keys) } else { self.review_later(cx, doc) }
+    }
+
     /// Has all records of a document looked at, piece by piece.
     pub(super) fn review_later(&mut self, cx: &mut Cx<'_>, doc: DocRef) -> Result<(), EngineError> {
         if !self.settles(cx, &doc)?.is_empty() {

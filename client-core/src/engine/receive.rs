@@ -226,7 +226,7 @@ impl Engine {
                 if indexed_collection(doc.kind).is_some() {
                     self.index_later(cx, doc);
                 }
-                self.review_later(cx, doc)?;
+                self.review(cx, doc)?;
             }
             Change::Keys(keys) => {
                 self.refresh_view(&doc, &Stale::Keys(&keys))?;

@@ -9,7 +9,7 @@ use muster_model::event::OnlyKey;
 use muster_model::fact::EntryVia;
 use muster_model::id::{RecordId, RoomId};
 use muster_model::logistics::{Honorarium, Needs};
-use muster_model::program::{Room, Session};
+use muster_model::program::Room;
 use muster_model::record;
 
 use super::tokens::{credentials, server};
@@ -21,7 +21,7 @@ use crate::store::StoreRead;
 use crate::store::testing::Fault;
 use crate::view::{Durability, SessionFilter};
 
-const PROGRAM: DocRef = DocRef::whole(DocKind::Program);
+pub(super) const PROGRAM: DocRef = DocRef::whole(DocKind::Program);
 
 /// So many coordinators' devices that have everything.
 pub(super) fn coordinators(count: usize) -> World {
@@ -48,20 +48,20 @@ pub(super) fn rename(name: &str) -> Edit {
     Edit::Room(room(), vec![RoomEdit::Name(name.into())])
 }
 
-fn note(number: u16, text: &str) -> Edit {
+pub(super) fn note(number: u16, text: &str) -> Edit {
     Edit::Attendee(attendee(number), vec![AttendeeEdit::Notes(text.into())])
 }
 
-fn on_server(world: &World) -> Room {
+pub(super) fn on_server(world: &World) -> Room {
     record::read(&world.server.docs[&PROGRAM], &room()).unwrap().unwrap()
 }
 
-fn seen(world: &mut World, phone: usize) -> Room {
+pub(super) fn seen(world: &mut World, phone: usize) -> Room {
     let now = world.now;
     world.phones[phone].rooms(now).unwrap().into_iter().find(|(id, _)| *id == room()).unwrap().1
 }
 
-fn unsent(world: &mut World, phone: usize) -> (u64, usize) {
+pub(super) fn unsent(world: &mut World, phone: usize) -> (u64, usize) {
     let now = world.now;
     let status = world.phones[phone].status(now).unwrap();
     (status.servers[0].edits_not_there, world.phones[phone].unsent_edits(now).unwrap().len())
@@ -247,80 +247,6 @@ fn an_edit_that_could_not_be_kept_was_not_made() {
     }
 }
 
-/// A coordinator's device made two edits of one document, and the server refuses the first.
-fn first_of_two_is_refused(second: Edit) -> World {
-    let mut world = coordinators(2);
-    world.server.refusal = "field_forbidden";
-    world.network_down();
-    edit(&mut world, 0, rename("Great hall"));
-    let first = world.phones[0].store().inner().unsent_edits().unwrap()[0].change;
-    edit(&mut world, 0, second);
-    world.server.refused_changes.insert(first);
-    world
-}
-
-fn back(world: &mut World) {
-    world.network_up();
-    world.network_up();
-}
-
-#[test]
-fn an_edit_that_is_refused_is_kept_and_the_others_arrive() {
-    let later = Edit::Session(session(1), vec![SessionEdit::Title("Opening".into())]);
-    let mut world = first_of_two_is_refused(later);
-    back(&mut world);
-    let now = world.now;
-    assert_eq!(on_server(&world).name, "Main hall");
-    let there: Session = record::read(&world.server.docs[&PROGRAM], &session(1)).unwrap().unwrap();
-    assert_eq!(there.title, "Opening", "what was only in bad company is said again");
-    assert_eq!(seen(&mut world, 0).name, "Main hall");
-    assert_eq!(unsent(&mut world, 0), (0, 0));
-    let status = world.phones[0].status(now).unwrap();
-    let parked: Vec<_> =
-        status.parked.iter().map(|parked| (parked.document, parked.code.as_str(), parked.edits)).collect();
-    assert_eq!(parked, [(PROGRAM, "field_forbidden", 1)]);
-    let kept = world.phones[0].refused(now).unwrap();
-    assert_eq!(kept[0].edit.as_ref().unwrap().fields[0].after, serde_json::json!("Great hall"));
-    world.assert_converged();
-
-    world.server.refused_changes.clear();
-    let now = world.now;
-    world.phones[0].offer_again(now).unwrap();
-    back(&mut world);
-    let now = world.now;
-    assert_eq!(on_server(&world).name, "Great hall");
-    assert_eq!((world.phones[0].refused(now).unwrap(), unsent(&mut world, 0)), (Vec::new(), (0, 0)));
-    world.assert_converged();
-}
-
-#[test]
-fn an_edit_said_again_overwrites_nothing_unseen() {
-    let later = Edit::Session(session(1), vec![SessionEdit::Title("Opening".into())]);
-    let mut world = first_of_two_is_refused(later);
-    world.network = true;
-    // The server hears of another title first.
-    let other = Session {
-        title: "Welcome".into(),
-        ..record::read(&world.server.docs[&PROGRAM], &session(1)).unwrap().unwrap()
-    };
-    let frames = world.server.put(PROGRAM, &[(session(1), other)]);
-    world.tell(frames);
-    back(&mut world);
-    let now = world.now;
-    let there: Session = record::read(&world.server.docs[&PROGRAM], &session(1)).unwrap().unwrap();
-    assert_eq!(there.title, "Welcome");
-    let codes: Vec<_> = world.phones[0].refused(now).unwrap().into_iter().map(|work| work.code).collect();
-    assert_eq!(codes.len(), 2, "both are kept: {codes:?}");
-    assert!(codes.contains(&"depends_on_refused".to_owned()), "{codes:?}");
-    // A coordinator accepted the refused one on the server: it is no longer aside.
-    let accepted = Room { name: "Great hall".into(), ..on_server(&world) };
-    let frames = world.server.put(PROGRAM, &[(room(), accepted)]);
-    world.tell(frames);
-    let now = world.now;
-    assert_eq!(world.phones[0].refused(now).unwrap().len(), 1);
-    world.assert_converged();
-}
-
 #[test]
 fn edits_survive_that_a_document_is_begun_anew() {
     let mut world = coordinators(2);
@@ -367,4 +293,31 @@ fn a_device_that_may_edit_no_more_hands_over_what_it_edited() {
     let now = world.now;
     assert_eq!(world.phones[0].status(now).unwrap().kept_edits, 0);
     assert_eq!(seen(&mut world, 0).name, "Main hall", "the programme came anew");
+}
+
+#[test]
+fn a_commit_that_fails_at_any_moment_leaves_no_edit_half_done() {
+    for number in 1..14 {
+        for fault in [Fault::Before, Fault::After] {
+            let mut world = coordinators(2);
+            world.network_down();
+            edit(&mut world, 1, rename("Small hall"));
+            edit(&mut world, 0, rename("Great hall"));
+            edit(&mut world, 0, Edit::Room(room(), vec![RoomEdit::Floor("2".into())]));
+            {
+                let mut faults = world.faults[0].lock().unwrap();
+                faults.fail = Some((faults.commits + number, fault));
+            }
+            world.network_up();
+            world.network_up();
+            assert_eq!(on_server(&world).floor, "2", "commit {number} {fault:?}");
+            for phone in 0..2 {
+                let now = world.now;
+                let found = world.phones[phone].conflicts(now).unwrap();
+                assert_eq!(found.len(), 1, "phone {phone}, commit {number} {fault:?}");
+                assert_eq!(unsent(&mut world, phone), (0, 0), "phone {phone}, commit {number} {fault:?}");
+            }
+            world.assert_converged();
+        }
+    }
 }
