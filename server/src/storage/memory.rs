@@ -78,7 +78,8 @@ impl State {
         }
         let seq = self.next_seq();
         let DocumentWrite { event, document, epoch, bytes, .. } = write;
-        let new = || Document { event, document, epoch, snapshot: Vec::new(), snapshot_seq: 0, changes: BTreeMap::new() };
+        let new =
+            || Document { event, document, epoch, snapshot: Vec::new(), snapshot_seq: 0, changes: BTreeMap::new() };
         let stored = self.documents.entry(document.id_in(event, epoch)).or_insert_with(new);
         stored.changes.insert(seq, bytes);
         Ok(seq)

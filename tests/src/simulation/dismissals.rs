@@ -46,7 +46,7 @@ impl World<'_> {
         let staff = self.phones.iter().filter(|phone| phone.role == Role::Staff && phone.number > 0);
         let staff: Vec<usize> = staff.map(|phone| phone.number).collect();
         let Some(phone) = fate.pick(&staff).copied().filter(|_| fate.percent(40)) else { return };
-        if self.restores() || self.erases() {
+        if self.restores() {
             return;
         }
         let at_ms = fate.between(40_000, self.weather.length_ms - 30_000);

@@ -206,7 +206,9 @@ impl World<'_> {
             return Err(Rule::Forget.broken(format!("{whose} has {name:?} in {document}")));
         }
         match held.facts().find(|(_, fact)| !self.erased.is_forgotten(fact)) {
-            Some((document, fact)) => Err(Rule::Forget.broken(format!("{whose} has in {document} the whole of {fact:?}"))),
+            Some((document, fact)) => {
+                Err(Rule::Forget.broken(format!("{whose} has in {document} the whole of {fact:?}")))
+            }
             None => Ok(()),
         }
     }
@@ -217,7 +219,8 @@ impl World<'_> {
         let known = self.server.disk.erased();
         let mut lost: Vec<AttendeeId> = self.erased.people.keys().copied().filter(|id| !known.contains(id)).collect();
         let here = self.server.disk.epochs();
-        let ahead = before.iter().filter(|(document, epoch)| here.get(*document).copied().unwrap_or_default() < **epoch);
+        let ahead =
+            before.iter().filter(|(document, epoch)| here.get(*document).copied().unwrap_or_default() < **epoch);
         let to: BTreeMap<DocRef, u32> = ahead.map(|(document, epoch)| (*document, epoch.saturating_add(1))).collect();
         if lost.is_empty() && !to.is_empty() {
             lost.extend(self.erased.people.keys().copied().next());

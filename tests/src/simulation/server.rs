@@ -306,7 +306,7 @@ impl Server {
         for entry in waiting.iter().skip(seen).filter(|entry| trusts(entry)) {
             // Records cannot be accepted, and whose facts are there already has come back.
             let (document, bytes) = (entry.document, entry.bytes.clone());
-            drop(run.runtime.block_on(quarantine::accept(&run.hub, self.event, document, bytes)));
+            drop(run.runtime.block_on(quarantine::accept(&run.hub, self.event, document, &bytes)));
         }
         waiting.len()
     }

@@ -309,11 +309,6 @@ impl<'t> World<'t> {
         self.queue.values().any(|happening| *happening == Happening::Restore)
     }
 
-    /// Whether somebody asks on this day to be forgotten.
-    pub(super) fn erases(&self) -> bool {
-        self.queue.values().any(|happening| matches!(happening, Happening::AsksToBeForgotten { .. }))
-    }
-
     /// Whether somebody is about to be switched on or to join.
     pub(super) fn queue_has_starts(&self) -> bool {
         let starts = |happening: &Happening| {
