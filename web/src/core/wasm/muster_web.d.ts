@@ -799,7 +799,7 @@ export interface ConflictValue {
      */
     value: FieldValue;
     /**
-     * The device that wrote it; none if the server did.
+     * The device that wrote it. The server has an id of its own among those of devices.
      */
     device: DeviceId | null;
     /**
