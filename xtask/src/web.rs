@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Build the core only: the module and its types
     #[arg(long)]
     core: bool,
-    /// Then try it in a browser: the core, the screens, whole days
+    /// Then try it in browsers: the core, the screens, whole days, the door in Firefox
     #[arg(long)]
     check: bool,
 }
@@ -50,6 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
         core_stories(&workspace)?;
         screens(&workspace)?;
         days(&workspace)?;
+        firefox(&workspace)?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.core { core(&workspace) } else { build(&workspace) }?;
@@ -109,6 +110,15 @@ pub(crate) fn screens(workspace: &Workspace) -> Result<(), Error> {
 pub(crate) fn days(workspace: &Workspace) -> Result<(), Error> {
     npm::install(&web(workspace))?;
     stories(workspace, "test:day")
+}
+
+/// The door's story in another browser, with the app as [`days`] has it.
+///
+/// # Errors
+/// When it fails.
+pub(crate) fn firefox(workspace: &Workspace) -> Result<(), Error> {
+    npm::install(&web(workspace))?;
+    stories(workspace, "test:firefox")
 }
 
 fn stories(workspace: &Workspace, name: &str) -> Result<(), Error> {
