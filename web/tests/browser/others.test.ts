@@ -103,8 +103,8 @@ test('a phone that the coordinator has named is not asked for a name', async () 
 
 test('without a network a link can still be tried, and says what it cannot know', async () => {
     const { page } = await stage.phone('new', '/');
-    await page.evaluate(() => sessionStorage.setItem('muster.fake', 'offline'));
     await page.getByLabel('Code or link').fill('7ZQK3M5X9T2W8R4V6B1N0CYHJD');
+    await page.evaluate(() => sessionStorage.setItem('muster.fake', 'offline'));
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByText('The server was not reached.').waitFor();
     await page.getByRole('button', { name: 'Join' }).waitFor();

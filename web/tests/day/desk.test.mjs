@@ -1,8 +1,7 @@
 /** Who is let in to look after an event, and with what: devices, leases and accounts, at the screens and against the server. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { SAMPLES, Server, launch } from '../core/stage.mjs';
+import { Server, launch } from '../core/stage.mjs';
 import { APP, joined, person } from './people.mjs';
 
 let browser;
@@ -12,11 +11,11 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** An event, and the desk of a coordinator. */
+/** An event in which nothing is yet, and the desk of a coordinator. */
 async function desk(t) {
     const server = await Server.start(APP);
     t.after(() => server.stop());
-    server.eventId = await server.event(join(SAMPLES, 'conference.xml'), join(SAMPLES, 'presenters.csv'));
+    server.eventId = await server.event();
     const page = await person(t, browser);
     await page.setViewportSize({ width: 1280, height: 800 });
     await joined(page, await server.invite(server.eventId, 'coordinator', 'Desk'), 'Desk');
