@@ -226,7 +226,8 @@ fn put<D: Transactable>(doc: &mut D, obj: &ObjId, prop: Prop, value: &hydrate::V
     };
     match value {
         hydrate::Value::Map(map) => {
-            for (key, value) in map.iter() {
+            // In one order always, so that the same document is begun anew in the same way.
+            for (key, value) in map.iter().collect::<BTreeMap<_, _>>() {
                 put(doc, &id, Prop::Map(key.clone()), &value.value)?;
             }
         }

@@ -90,13 +90,16 @@ impl Erasure {
     /// # Errors
     /// If the document holds no facts.
     pub fn facts_about(&self, doc: &Automerge) -> Result<BTreeSet<String>, RecordError> {
-        let facts = collection(doc, "facts")?;
+        Ok(self.about(&facts_of(doc)?))
+    }
+
+    /// The keys of those of these facts that are about whom is erased: what happened to them, and what takes that back.
+    #[must_use]
+    pub fn about(&self, facts: &BTreeMap<String, String>) -> BTreeSet<String> {
         let (mut about, mut undoes) = (BTreeSet::new(), BTreeMap::<String, Vec<String>>::new());
-        for item in doc.map_range(&facts, ..) {
-            let value = item.value.into_value();
-            let key = item.key.to_string();
-            let fields = value.as_str().and_then(|text| serde_json::from_str::<Map<String, Json>>(text).ok());
-            let Some(fields) = fields else { continue };
+        for (key, text) in facts {
+            let key = key.clone();
+            let Ok(fields) = serde_json::from_str::<Map<String, Json>>(text) else { continue };
             if self.is_about(&fields) {
                 about.insert(key);
             } else if let Some(Json::String(target)) = fields.get("fact") {
@@ -110,7 +113,7 @@ impl Erasure {
                 about.insert(undo);
             }
         }
-        Ok(about)
+        about
     }
 
     fn is_about(&self, fields: &Map<String, Json>) -> bool {
@@ -155,6 +158,17 @@ impl Erasure {
     fn struck(&self, text: &str) -> String {
         self.words.iter().fold(text.to_owned(), |text, word| text.replace(word.as_str(), INSTEAD))
     }
+}
+
+/// The facts of a document: their JSON, by their keys.
+///
+/// # Errors
+/// If the document holds no facts.
+pub fn facts_of(doc: &Automerge) -> Result<BTreeMap<String, String>, RecordError> {
+    let facts = collection(doc, "facts")?;
+    let text = |value: &automerge::Value<'_>| value.as_str().map(str::to_owned);
+    let items = doc.map_range(&facts, ..);
+    Ok(items.filter_map(|item| Some((item.key.to_string(), text(&item.value.into_value())?))).collect())
 }
 
 #[cfg(test)]

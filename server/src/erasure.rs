@@ -13,6 +13,7 @@ use muster_model::document::{DocKind, DocRef};
 use muster_model::epoch::{self, Epochs, Founding};
 use muster_model::erasure::Erasure;
 use muster_model::id::{AttendeeId, EventId};
+use muster_model::record::RecordError;
 use muster_model::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -24,11 +25,12 @@ use crate::app::{App, AppState};
 use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::backup::{self, Copy};
 use crate::clock;
+use crate::documents::Documents;
 use crate::error::{ApiError, ErrorCode};
 use crate::hub::Taken;
 use crate::storage::sqlite_documents::{epochs, replace};
 use crate::storage::{DocumentWrite, Storage, StorageError};
-use search::Search;
+pub use search::Search;
 
 /// The name of the detail in an audit entry that says in which epoch a document was begun: `begun=roster/00:1`.
 pub(crate) const BEGUN: &str = "begun";
@@ -205,7 +207,11 @@ async fn erase(
     Ok(Begun { documents: names, discarded })
 }
 
-fn begin(event: EventId, taken: Taken, erasure: &Erasure, at: Timestamp) -> Result<DocumentWrite, ApiError> {
+/// The first snapshot of a document's new epoch: what the old one holds, less what is erased.
+///
+/// # Errors
+/// If the old document is not one of its kind.
+pub fn begin(event: EventId, taken: Taken, erasure: &Erasure, at: Timestamp) -> Result<DocumentWrite, RecordError> {
     let Taken { document, epoch, doc, actor } = taken;
     let new = epoch::found(&Founding { event, document, epoch, actor, at }, &doc, erasure)?;
     let mut heads = new.get_heads();
@@ -268,14 +274,21 @@ async fn finish(
 /// # Errors
 /// If the database or the document cannot be read or written.
 pub async fn announce(app: &App, event: EventId) -> Result<(), ApiError> {
-    let current = current(&app.storage, event).await?;
+    say(&app.documents, event, current(&app.storage, event).await?).await
+}
+
+/// Says in the event's document what it does not say yet of these epochs and of who was erased.
+///
+/// # Errors
+/// If the document cannot be read or written.
+pub async fn say(documents: &Documents, event: EventId, current: Epochs) -> Result<(), ApiError> {
     if current == Epochs::default() {
         return Ok(());
     }
     let document = DocRef::whole(DocKind::Event);
-    let known = app.documents.read(event, document, |doc: &Automerge| Epochs::read(doc)).await?;
+    let known = documents.read(event, document, |doc: &Automerge| Epochs::read(doc)).await?;
     let edit = move |tx: &mut automerge::transaction::Transaction<'_>| current.write(tx, &known);
-    app.documents.edit(event, document, edit).await??;
+    documents.edit(event, document, edit).await??;
     Ok(())
 }
 

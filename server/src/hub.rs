@@ -47,7 +47,7 @@ pub use clock::Clock;
 pub use config::HubConfig;
 pub use error::{EditError, Ending, HubError};
 pub use principal::Principal;
-pub(crate) use replace::Taken;
+pub use replace::Taken;
 pub use stats::HubStats;
 pub use surroundings::Surroundings;
 pub use usage::DeviceLimits;
@@ -133,13 +133,12 @@ impl Hub {
     }
 
     /// Takes documents from their tasks, so that `swap` can put a new epoch of each on the disk; from then on the new ones are
-    /// used, and connections hear that the old ones have ended. Each gets the next epoch, or the one that is said if that is later.
-    /// Meanwhile nobody can use them. If `swap` says no, they are
-    /// as they were, and those who used them come back.
+    /// used, and connections hear that the old ones have ended. Each gets the next epoch, or the one that is said if that is
+    /// later. Meanwhile nobody can use them. If `swap` says no, they are as they were, and those who used them come back.
     ///
     /// # Errors
     /// What `swap` said, or why a document could not be taken.
-    pub(crate) async fn replace<T, E>(
+    pub async fn replace<T, E>(
         &self,
         event: EventId,
         documents: BTreeMap<DocRef, u32>,

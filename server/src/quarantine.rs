@@ -10,7 +10,9 @@ use automerge::transaction::{Transactable, Transaction as Edit};
 use automerge::{Automerge, Change, ReadDoc};
 use muster_model::admission::reading::{Awaited, Reader};
 use muster_model::admission::{Author, Operation, Writer, judge};
-use muster_model::document::{self, DocId, DocRef};
+use muster_model::document::{self, DocId, DocKind, DocRef};
+use muster_model::epoch::Epochs;
+use muster_model::erasure::facts_of;
 use muster_model::id::{DeviceId, EventId};
 use muster_model::record::RecordError;
 use muster_model::time::Timestamp;
@@ -145,8 +147,47 @@ pub(crate) struct Contents {
     pub(crate) others: usize,
 }
 
+/// Which document an entry is about, and what it holds; `None` if the event has no such document. What it says of people
+/// who were erased since is struck out.
+///
+/// # Errors
+/// If the documents cannot be read.
+pub(crate) async fn contents(
+    hub: &Hub,
+    event: EventId,
+    document: DocId,
+    bytes: &[u8],
+) -> Result<Option<(DocRef, Contents)>, HubError> {
+    let Some(document) = hub.find_document(event, document).await? else { return Ok(None) };
+    let mut found = read(event, document, bytes)?;
+    let unreadable = |_: RecordError| HubError::Failed;
+    let epochs = hub.read(event, DocRef::whole(DocKind::Event), Epochs::read).await?.map_err(unreadable)?;
+    if epochs.moved().next().is_some() && !found.facts.is_empty() {
+        let mut facts = hub.read(event, document, facts_of).await?.map_err(unreadable)?;
+        facts.extend(found.facts.clone());
+        let erasure = epochs.erasure();
+        let about = erasure.about(&facts);
+        for (key, text) in &mut found.facts {
+            *text = erasure.of_fact(text, about.contains(key));
+        }
+    }
+    Ok(Some((document, found)))
+}
+
+/// Reads what was meant for a document. Where its collections are differs between its first epoch and those after: whoever
+/// was away, or hands over what it had not sent, may write for either.
+fn read(event: EventId, document: DocRef, bytes: &[u8]) -> Result<Contents, HubError> {
+    let reader = DeviceId::from_random([0; 8]).actor([0; 8]);
+    let [first, later] = [0, 1].map(|epoch| {
+        let layout = document::create_in(event, &document, epoch, reader.clone()).map_err(HubError::from)?;
+        Ok::<_, HubError>(read_laid_out(document, &layout, bytes))
+    });
+    let (first, later) = (first?, later?);
+    Ok(if later.facts.len() > first.facts.len() { later } else { first })
+}
+
 /// Reads what an entry holds. The bytes passed the guard when they came.
-pub(crate) fn contents(document: DocRef, doc: &Automerge, bytes: &[u8]) -> Contents {
+fn read_laid_out(document: DocRef, doc: &Automerge, bytes: &[u8]) -> Contents {
     let mut found = Contents::default();
     let Ok(chunks) = check_chunks(bytes, &GuardLimits::bulk_import()) else { return found };
     let awaited = Awaited::default();
@@ -195,9 +236,8 @@ fn write(tx: &mut Edit<'_>, contents: &Contents) -> Result<Accepted, RecordError
 /// # Errors
 /// `NotFound` if the event has no such document, `Nothing` if there is no fact that can be accepted, `Hub` if the document
 /// cannot be written now.
-pub async fn accept(hub: &Hub, event: EventId, document: DocId, bytes: Vec<u8>) -> Result<Accepted, SettleError> {
-    let document = hub.find_document(event, document).await?.ok_or(SettleError::NotFound)?;
-    let contents = hub.read(event, document, move |doc| contents(document, doc, &bytes)).await?;
+pub async fn accept(hub: &Hub, event: EventId, document: DocId, bytes: &[u8]) -> Result<Accepted, SettleError> {
+    let (document, contents) = contents(hub, event, document, bytes).await?.ok_or(SettleError::NotFound)?;
     if contents.facts.is_empty() {
         return Err(SettleError::Nothing);
     }
@@ -224,7 +264,7 @@ pub(crate) async fn settle(
         return Err(SettleError::Decided);
     }
     let accepted = match decision {
-        Decision::Accept => accept(hub, event, entry.document, entry.bytes.clone()).await?,
+        Decision::Accept => accept(hub, event, entry.document, &entry.bytes).await?,
         Decision::Discard => Accepted::default(),
     };
     let (text, action) = match decision {

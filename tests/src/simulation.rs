@@ -18,7 +18,7 @@
 //! to everybody else it is a day like any other. On others an operator takes the server back to a backup (`restores`),
 //! and phones bring back what it forgot. On others a coordinator revokes a phone or gives it another role (`dismissals`),
 //! at the desk or away from it: what it had not sent is handed over, nothing of it is let in unaccepted, and it forgets what
-//! it may not read.
+//! it may not read. On others attendees ask to be forgotten (`erasures`): what counts must stay, and of their names nothing.
 //!
 //! Time passes only when nobody has anything to do, so a day of ten minutes takes some hundredths of a second.
 //!
@@ -34,6 +34,8 @@ mod disk;
 mod dismissals;
 mod draw;
 mod duties;
+mod eraser;
+mod erasures;
 mod evening;
 mod event_day;
 mod finding;
@@ -119,6 +121,8 @@ pub struct Counters {
     pub wiped: u64,
     /// Changes that such phones had not sent and handed over.
     pub handed_over: u64,
+    /// People who were erased.
+    pub erased: u64,
     /// How often the server was restored from a backup.
     pub restores: u64,
     /// Facts that it lacked then and that phones brought back.
@@ -147,6 +151,7 @@ impl std::ops::AddAssign for Counters {
         self.role_changes += other.role_changes;
         self.wiped += other.wiped;
         self.handed_over += other.handed_over;
+        self.erased += other.erased;
         self.restores += other.restores;
         self.brought_back += other.brought_back;
     }

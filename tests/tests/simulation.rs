@@ -81,7 +81,7 @@ fn a_server_that_forgets_is_found_unless_everybody_knows_of_its_backup() {
     assert!(found(Sabotage::ServerForgetsInSecret).contains(&Rule::KeepAcknowledged));
 }
 
-/// Whether a fault that shows only on days when somebody is dismissed is found guilty of this.
+/// Whether a fault that shows only on days when somebody is dismissed or erased is found guilty of this.
 fn is_found(sabotage: Sabotage, rule: Rule) -> bool {
     let options = Options { sabotage: Some(sabotage), ..Options::default() };
     (1..=120).any(|seed| run(seed, &options).finding.is_some_and(|finding| finding.rule == rule))
@@ -100,6 +100,21 @@ fn a_phone_that_keeps_what_it_may_not_read_is_found() {
 #[test]
 fn a_server_that_loses_what_is_handed_over_is_found() {
     assert!(is_found(Sabotage::ServerLosesWhatIsHandedOver, Rule::KeepShown));
+}
+
+#[test]
+fn an_erasure_that_leaves_the_name_is_found() {
+    assert!(is_found(Sabotage::ErasureTakesNothing, Rule::Forget));
+}
+
+#[test]
+fn an_erasure_that_takes_others_too_is_found() {
+    assert!(is_found(Sabotage::ErasureTakesEverybody, Rule::KeepAcknowledged));
+}
+
+#[test]
+fn a_new_epoch_of_which_nobody_hears_is_found() {
+    assert!(is_found(Sabotage::ErasureIsNotSaid, Rule::Converge));
 }
 
 #[test]

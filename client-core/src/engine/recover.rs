@@ -263,6 +263,9 @@ fn plan(doc: DocRef, am: &Automerge, refused: &BTreeSet<ChangeHash>, why: &Why<'
                     plan.again.push((fact, renumbered));
                 }
             }
+            // Only a server writes structure: a restored one that forgot what it wrote takes that from nobody, and says it anew.
+            // It is no person's work.
+            _ if is_root && author != Some(why.own) && why.code == ProtocolCode::StructureForbidden.as_str() => {}
             _ => plan.aside.push((hash, entry(&change, author, (id, appended), is_root, why))),
         }
     }

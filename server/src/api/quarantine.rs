@@ -13,7 +13,7 @@ use crate::auth::extract::Caller;
 use crate::auth::permission::Action;
 use crate::clock;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
-use crate::quarantine::{self, Accepted, Contents, Decision, Quarantined, SettleError};
+use crate::quarantine::{self, Accepted, Decision, Quarantined, SettleError};
 
 /// How many entries one answer has at most, and unless fewer are asked for.
 const MAX_ENTRIES: u32 = 500;
@@ -188,17 +188,8 @@ pub(crate) async fn show(
 ) -> Result<Json<QuarantineEntryView>, ApiError> {
     app.event(&caller, Action::SettleQuarantine, event).await?;
     let entry = quarantine::find(&app.storage, event, id).await?.ok_or(ErrorCode::QuarantineNotFound)?;
-    let contents = match quarantine::document_of(&app.hub, event, &entry).await? {
-        Some(document) => {
-            let bytes = entry.bytes.clone();
-            app.documents
-                .read(event, document, move |doc| {
-                    Ok::<_, muster_model::record::RecordError>(quarantine::contents(document, doc, &bytes))
-                })
-                .await?
-        }
-        None => Contents::default(),
-    };
+    let contents = quarantine::contents(&app.hub, event, entry.document, &entry.bytes).await?;
+    let contents = contents.map(|(_, contents)| contents).unwrap_or_default();
     let facts = contents
         .facts
         .into_iter()

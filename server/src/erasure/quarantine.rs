@@ -1,5 +1,5 @@
-//! Refused changes that name somebody who is erased. They were meant for documents that are no more, so nothing of them
-//! could be taken in: those that name nobody stay for a person to read.
+//! Refused changes that name somebody who is erased: they go, since nothing can be struck out of a change. Those that name
+//! nobody stay, and what is accepted of them is written into the document that took the place of the one they were meant for.
 
 use automerge::Change;
 use automerge::legacy::{Key, Op};

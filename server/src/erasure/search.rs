@@ -16,13 +16,14 @@ use crate::error::ApiError;
 use crate::records;
 
 /// Where an attendee stands.
-pub(super) struct Search {
+#[derive(Debug)]
+pub struct Search {
     /// The documents that name them, or may get to from a phone that is away.
-    pub(super) documents: Vec<DocRef>,
+    pub documents: Vec<DocRef>,
     /// What to strike out.
-    pub(super) erasure: Erasure,
+    pub erasure: Erasure,
     /// Documents in which somebody's record has the name.
-    pub(super) named_in: Vec<DocRef>,
+    pub named_in: Vec<DocRef>,
     known: bool,
 }
 
@@ -37,12 +38,16 @@ struct Found {
 
 impl Search {
     /// Whether the event knows them.
-    pub(super) const fn is_known(&self) -> bool {
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
         self.known
     }
 
     /// Looks through all documents of the event.
-    pub(super) async fn of(documents: &Documents, event: EventId, id: AttendeeId) -> Result<Self, ApiError> {
+    ///
+    /// # Errors
+    /// If there is no such event, or one of its documents cannot be loaded or read.
+    pub async fn of(documents: &Documents, event: EventId, id: AttendeeId) -> Result<Self, ApiError> {
         let shards = records::event_data(documents, event).await?.event.shards;
         let all = documents.list(event).await?;
         let (mut holding, mut words) = (BTreeSet::new(), Vec::new());

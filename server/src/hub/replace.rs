@@ -14,15 +14,16 @@ use super::registry::Handle;
 use super::shared::Shared;
 
 /// A document that was taken from its task.
-pub(crate) struct Taken {
+#[derive(Debug)]
+pub struct Taken {
     /// Which it is.
-    pub(crate) document: DocRef,
+    pub document: DocRef,
     /// The epoch that is to begin.
-    pub(crate) epoch: u32,
+    pub epoch: u32,
     /// The document at its end.
-    pub(crate) doc: Automerge,
+    pub doc: Automerge,
     /// Under which the server writes.
-    pub(crate) actor: ActorId,
+    pub actor: ActorId,
 }
 
 /// Keeps documents from being opened. Dropped early, those who used them come back and find them as they were.

@@ -35,6 +35,7 @@ struct State {
 struct Document {
     event: EventId,
     document: DocRef,
+    epoch: u32,
     snapshot: Vec<u8>,
     snapshot_seq: i64,
     changes: BTreeMap<i64, Vec<u8>>,
@@ -46,6 +47,12 @@ impl MemoryStore {
     pub fn new(events: impl IntoIterator<Item = EventId>, limits: QuarantineLimits) -> Self {
         let state = State { events: events.into_iter().collect(), ..State::default() };
         Self { limits, state: Mutex::new(state) }
+    }
+
+    /// Puts new epochs of documents, each whole as its snapshot, in the place of everything that is kept of those before.
+    pub fn replace(&self, writes: impl IntoIterator<Item = DocumentWrite>) {
+        let mut state = self.state();
+        writes.into_iter().for_each(|write| state.replace(write));
     }
 
     /// What was refused and kept, the oldest first.
@@ -70,11 +77,24 @@ impl State {
             return Err(StorageError::UnknownEvent);
         }
         let seq = self.next_seq();
-        let (event, document, id) = (write.event, write.document, write.document.id_in(write.event, write.epoch));
-        let new = || Document { event, document, snapshot: Vec::new(), snapshot_seq: 0, changes: BTreeMap::new() };
-        let stored = self.documents.entry(id).or_insert_with(new);
-        stored.changes.insert(seq, write.bytes);
+        let DocumentWrite { event, document, epoch, bytes, .. } = write;
+        let new =
+            || Document { event, document, epoch, snapshot: Vec::new(), snapshot_seq: 0, changes: BTreeMap::new() };
+        let stored = self.documents.entry(document.id_in(event, epoch)).or_insert_with(new);
+        stored.changes.insert(seq, bytes);
         Ok(seq)
+    }
+
+    fn replace(&mut self, write: DocumentWrite) {
+        let DocumentWrite { event, document, epoch, bytes, .. } = write;
+        let (gone, kept) = std::mem::take(&mut self.documents)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, stored)| stored.event == event && stored.document == document);
+        self.documents = kept;
+        self.sync_states.retain(|key, _| !gone.contains_key(&key.document));
+        let snapshot_seq = self.next_seq();
+        let new = Document { event, document, epoch, snapshot: bytes, snapshot_seq, changes: BTreeMap::new() };
+        self.documents.insert(document.id_in(event, epoch), new);
     }
 
     fn quarantine(&mut self, entry: NewQuarantined, limits: &QuarantineLimits) -> Result<Quarantined, StorageError> {
@@ -145,9 +165,12 @@ impl DocumentStore for MemoryStore {
         answer(Ok(found))
     }
 
-    fn epochs(&self, _: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>> {
-        // Only the database can begin one.
-        answer(Ok(Vec::new()))
+    fn epochs(&self, event: EventId) -> BoxFuture<'_, Result<Vec<(DocRef, u32)>, StorageError>> {
+        let state = self.state();
+        let later = state.documents.values().filter(|stored| stored.event == event && stored.epoch > 0);
+        let mut found: Vec<(DocRef, u32)> = later.map(|stored| (stored.document, stored.epoch)).collect();
+        found.sort_by_key(|(document, _)| document.to_string());
+        answer(Ok(found))
     }
 
     fn event_bytes(&self, event: EventId) -> BoxFuture<'_, Result<u64, StorageError>> {

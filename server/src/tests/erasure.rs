@@ -6,7 +6,7 @@ use std::sync::Arc;
 use automerge::Automerge;
 use automerge::transaction::Transactable;
 use muster_model::attendee::{Attendee, Contact};
-use muster_model::document::{DocKind, DocRef};
+use muster_model::document::{self, DocKind, DocRef};
 use muster_model::epoch::Epochs;
 use muster_model::event::Event;
 use muster_model::fact::{self, AppendError, Entry, EntryVia, Fact, FactBody, Incident, Severity, WalkIn};
@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::erasure::{self, retention};
 use crate::events::create;
 use crate::imports::ImportJob;
+use crate::quarantine;
 use crate::storage::{DocumentStore, NewQuarantined};
 
 const NAME: &str = "Jānis Bērziņš";
@@ -217,6 +218,36 @@ async fn a_second_erasure_and_a_restart_go_on_from_the_first() {
     assert_eq!(unknown.code.as_str(), "attendee_not_found");
     let again = erasure::attendee(&app, Actor::Operator, event, zoe).await.unwrap();
     assert_eq!(again.documents, []);
+    app.hub.shutdown().await;
+}
+
+/// A phone that was away when somebody was erased, and revoked meanwhile, hands over what it wrote for the document that has
+/// ended: that counts, and of the erased nothing else stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_handed_over_for_a_document_that_has_ended_can_be_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = open(dir.path()).await;
+    let event = event(&app).await;
+    let (janis, zoe) = (of_name(&app, event, NAME).await, of_name(&app, event, "Zoë Müller").await);
+    let mut away = document::create(event, &checkins(), DeviceId::from_random([3; 8]).actor([1; 8])).unwrap();
+    let genesis = away.get_heads();
+    let undo = FactBody::Undo { fact: id(11), reason: format!("{NAME} left") };
+    for (counter, body) in [(11, entry(janis, "no nuts")), (12, entry(zoe, "no fish")), (13, undo)] {
+        let fact = Fact { id: id(counter), at: Timestamp::from_ms(1), skew: None, by: "Gate B".into(), body };
+        let mut tx = away.transaction();
+        fact::append(&mut tx, &fact).unwrap();
+        tx.commit();
+    }
+    let bytes: Vec<u8> = away.get_changes(&genesis).iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+    erasure::attendee(&app, Actor::Operator, event, janis).await.unwrap();
+    let accepted = quarantine::accept(&app.hub, event, checkins().id(event), &bytes).await.unwrap();
+    assert_eq!((accepted.written, accepted.there, accepted.left_out), (3, 0, 0));
+    let facts = app.documents.read(event, checkins(), |doc: &Automerge| fact::read_all(doc)).await.unwrap().facts;
+    let body = |counter| facts.iter().find(|fact| fact.id == id(counter)).unwrap().body.clone();
+    let FactBody::Entry(of_janis) = body(11) else { panic!("an entry") };
+    assert_eq!((of_janis.attendee, of_janis.answers.len()), (janis, 0));
+    assert_eq!(body(12), entry(zoe, "no fish"));
+    assert_eq!(body(13), FactBody::Undo { fact: id(11), reason: String::new() });
     app.hub.shutdown().await;
 }
 

@@ -134,8 +134,8 @@ fn finish(summary: &Summary, json: bool) -> ExitCode {
             counters.revoked, counters.wiped, counters.role_changes, counters.handed_over
         ));
         say(&format!(
-            "{} restores of the server, {} facts that phones brought back",
-            counters.restores, counters.brought_back
+            "{} restores of the server, {} facts that phones brought back, {} people erased",
+            counters.restores, counters.brought_back, counters.erased
         ));
     }
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -3,11 +3,15 @@
 use automerge::ChangeHash;
 use automerge::sync::Message as SyncMessage;
 use muster_model::document::{self, DocKind, DocRef};
+use muster_model::id::FactId;
 use muster_protocol::{DocumentId, Frame, FrameLimits};
 
 use super::finding::{Checked, Rule, own_fault};
 use super::shadow::reader;
 use super::world::{Happening, World};
+
+/// No document gets into so many epochs in a day.
+const LAST_EPOCH: u32 = 32;
 
 impl World<'_> {
     /// What the server says about a document it must have stored: nothing it acknowledges may be lost.
@@ -29,9 +33,12 @@ impl World<'_> {
     /// Whether a change is a document's first, which nobody has to store.
     fn is_genesis(&mut self, document: DocumentId, head: &ChangeHash) -> Checked<bool> {
         if !self.genesis.contains_key(&document) {
-            let named = |doc: &DocRef| doc.id(self.day.event).as_bytes() == document.as_bytes();
-            let Some(doc) = self.possible_documents().into_iter().find(named) else { return Ok(false) };
-            let first = document::create(self.day.event, &doc, reader()).map_err(own_fault)?;
+            let event = self.day.event;
+            let named = |doc: DocRef| (0..LAST_EPOCH).map(move |epoch| (doc, epoch));
+            let mut possible = self.possible_documents().into_iter().flat_map(named);
+            let is_it = |(doc, epoch): &(DocRef, u32)| doc.id_in(event, *epoch).as_bytes() == document.as_bytes();
+            let Some((doc, epoch)) = possible.find(is_it) else { return Ok(false) };
+            let first = document::create_in(event, &doc, epoch, reader()).map_err(own_fault)?;
             self.genesis.insert(document, first.get_heads());
         }
         Ok(self.genesis.get(&document).is_some_and(|first| first.contains(head)))
@@ -72,6 +79,7 @@ impl World<'_> {
         for document in self.server.disk.documents() {
             self.server_shadows.update(document, &self.server.disk.chunks(&document))?;
         }
+        self.check_ended()?;
         self.check_forgeries()?;
         self.check_sealed()?;
         for phone in &mut self.phones {
@@ -81,10 +89,11 @@ impl World<'_> {
                     phone.shown_on_server.insert(id);
                 }
             }
-            let lost = phone
-                .shown_on_server
-                .iter()
-                .find(|id| self.server_shadows.fact(**id).map(|(_, fact)| fact) != phone.told.get(id));
+            let is_there = |id: &&FactId| {
+                let held = self.server_shadows.fact(**id).map(|(_, fact)| fact);
+                phone.told.get(id).zip(held).is_some_and(|(told, held)| self.erased.fits(told, held))
+            };
+            let lost = phone.shown_on_server.iter().find(|id| !is_there(id));
             if let Some(lost) = lost {
                 let detail = format!("phone {} shows {lost} as being on the server, whose disk lacks it", phone.number);
                 return Err(Rule::KeepAcknowledged.broken(detail));

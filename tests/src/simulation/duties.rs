@@ -60,7 +60,7 @@ impl World<'_> {
 
     pub(super) fn walk_in(&mut self, number: usize) -> Checked {
         let checkpoint = self.any_checkpoint()?;
-        let name = format!("Walk-in {}", self.people.below(1_000));
+        let name = format!("Walk-in {:03}-{:05}", self.people.below(1_000), self.counters.facts);
         let category = self.people.pick(&CATEGORIES).copied().unwrap_or_default().to_owned();
         let wish = NewWalkIn { checkpoint, name, organisation: String::new(), category };
         let answer = self.ask(number, |driver, now| driver.walk_in(now, wish))?;

@@ -58,7 +58,7 @@ impl World<'_> {
             self.check_server_disk()?;
             let differs = match self.queue_has_starts() {
                 true => Some("a phone is still off".to_owned()),
-                false => self.differs()?,
+                false => self.is_not_erased().map_or_else(|| self.differs(), |how| Ok(Some(how)))?,
             };
             match differs {
                 None => break,
@@ -96,15 +96,19 @@ impl World<'_> {
             let Some(driver) = phone.driver() else { return Ok(Some(format!("phone {number} is off"))) };
             let failed = |error| Rule::Fails.broken(format!("phone {number} does not give its documents: {error}"));
             let own = driver.heads(now).map_err(failed)?;
-            for document in expected {
-                let there = heads.get(&document);
-                if own.get(&document) != there {
-                    return Ok(Some(format!(
-                        "phone {number} and the server differ in {document}: {:?}, {there:?}",
-                        own.get(&document)
-                    )));
-                }
+            let unlike: Vec<DocRef> =
+                expected.into_iter().filter(|document| own.get(document) != heads.get(document)).collect();
+            if !unlike.is_empty() {
+                phone.read_disk()?;
             }
+            let Some(phone) = self.phones.get(number) else { continue };
+            let unsaid = &self.unsaid;
+            let differs = |document: &&DocRef| !lacks_only(unsaid, &self.server_shadows, &phone.shadows, document);
+            if let Some(document) = unlike.iter().find(differs) {
+                let (here, there) = (own.get(document), heads.get(document));
+                return Ok(Some(format!("phone {number} and the server differ in {document}: {here:?}, {there:?}")));
+            }
+            let Some(driver) = self.phone(number)?.driver() else { continue };
             let status = driver.status(now).map_err(failed)?;
             let waiting: u64 = status.servers.iter().map(|server| server.facts_not_there).sum();
             if waiting > 0 || status.indexing || !status.missing.is_empty() || !status.parked.is_empty() {
@@ -123,7 +127,7 @@ impl World<'_> {
         self.look_at_phones()?;
         let told: Vec<_> = self.phones.iter().flat_map(|phone| phone.told.clone()).collect();
         for (id, fact) in &told {
-            if self.server_shadows.fact(*id).map(|(_, held)| held) != Some(fact) {
+            if !self.server_shadows.fact(*id).is_some_and(|(_, held)| self.erased.fits(fact, held)) {
                 return Err(Rule::KeepShown.broken(format!("the server does not have {id} as it was shown")));
             }
         }
@@ -138,10 +142,12 @@ impl World<'_> {
                 continue;
             }
             self.check_contents(number)?;
-            self.phone(number)?.check_told()?;
+            let phone = self.phones.get_mut(number).ok_or_else(|| own_fault("no such phone"))?;
+            phone.check_told(&self.erased)?;
             self.check_screens(number, &expected)?;
             self.check_rebuilt(number)?;
         }
+        self.check_forgotten()?;
         self.check_server_in_the_evening()
     }
 
@@ -208,7 +214,8 @@ impl World<'_> {
                 return Err(Rule::KeepShown.broken(format!("phone {number} has more of {document} than its disk")));
             }
             let there = self.server_shadows.contents(document);
-            if there.is_some() && here != there {
+            let differs = there.is_some() && here != there;
+            if differs && !lacks_only(&self.unsaid, &self.server_shadows, &phone.shadows, document) {
                 let detail = format!("phone {number} and the server have other words in {document}");
                 return Err(Rule::Converge.broken(detail));
             }
@@ -248,6 +255,12 @@ impl World<'_> {
         }
         self.tell(number, Event::Wake)
     }
+}
+
+/// Whether all that a server lacks of a document, and nothing that it has, is what it said itself and forgot.
+fn lacks_only(unsaid: &BTreeSet<ChangeHash>, server: &Shadows, phone: &Shadows, document: &DocRef) -> bool {
+    let (here, there) = (phone.changes(document), server.changes(document));
+    !unsaid.is_empty() && there.is_subset(&here) && here.difference(&there).all(|change| unsaid.contains(change))
 }
 
 fn cannot_show(number: usize, error: &CoreError) -> Finding {

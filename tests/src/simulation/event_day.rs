@@ -132,7 +132,8 @@ impl EventDay {
         };
         let number = self.attendees.len();
         let attendee = Attendee {
-            name: format!("{} {number}", draw.pick(&NAMES).copied().unwrap_or_default()),
+            // Nobody's name is a part of another's: what is struck out of one must not spoil the other.
+            name: format!("{} {:04}", draw.pick(&NAMES).copied().unwrap_or_default(), self.issued),
             category: draw.pick(&CATEGORIES).copied().unwrap_or_default().to_owned(),
             registration,
             ticket: Some(TicketHash::of(self.event, &code)),

@@ -42,6 +42,8 @@ pub(super) struct Hostile {
     /// It speaks automerge-repo and nothing of ours.
     is_stock: bool,
     documents: BTreeMap<DocRef, Automerge>,
+    /// The epochs that they are of.
+    epochs: BTreeMap<DocRef, u32>,
     lines: BTreeMap<u64, Line>,
     facts: u64,
     sessions: u64,
@@ -59,6 +61,7 @@ impl Hostile {
             pace: Pace { delay_ms, bytes_per_ms: 1_000 },
             is_stock: draw.percent(25),
             documents: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             lines: BTreeMap::new(),
             facts: 0,
             sessions: 0,
@@ -172,6 +175,7 @@ impl World<'_> {
         match frame {
             Frame::Peer { sender, .. } => {
                 let documents = self.worth_syncing(number)?;
+                self.hostile_moves_on(number)?;
                 let Some(line) = self.hostile(number)?.lines.get_mut(&wire) else { return Ok(()) };
                 line.peer = Some(sender);
                 line.syncs.extend(documents.iter().map(|document| (*document, State::new())));
@@ -188,7 +192,11 @@ impl World<'_> {
                 let hostile = self.hostile(number)?;
                 let state = hostile.lines.get_mut(&wire).and_then(|line| line.syncs.get_mut(&held));
                 let (Some(state), Some(doc)) = (state, hostile.documents.get_mut(&held)) else { return Ok(()) };
-                doc.receive_sync_message(state, message).map_err(own_fault)?;
+                if doc.receive_sync_message(state, message).is_err() {
+                    // It passed its copy off as another document, and the two do not go together.
+                    hostile.documents.remove(&held);
+                    return self.hostile_leaves(number, wire);
+                }
                 self.hostile_syncs(number, wire, held)
             }
             Frame::Notice { changes, code, document: Some(_), .. } => {
@@ -207,13 +215,27 @@ impl World<'_> {
         }
     }
 
+    /// Documents that were begun anew it begins anew, as an honest peer would, or it passes its old copy off as the new one.
+    fn hostile_moves_on(&mut self, number: usize) -> Checked {
+        let epochs = self.server.disk.epochs();
+        let passes_off = self.mischief.percent(50);
+        let hostile = self.hostile(number)?;
+        for (document, epoch) in epochs {
+            if hostile.epochs.insert(document, epoch) != Some(epoch) && !passes_off {
+                hostile.documents.remove(&document);
+            }
+        }
+        Ok(())
+    }
+
     /// Says about a document what an honest peer would.
     fn hostile_syncs(&mut self, number: usize, wire: u64, document: DocRef) -> Checked {
         let event = self.day.event;
         let hostile = self.hostile(number)?;
         if !hostile.documents.contains_key(&document) {
-            let actor = hostile.next_actor();
-            hostile.documents.insert(document, document::create(event, &document, actor).map_err(own_fault)?);
+            let (actor, epoch) = (hostile.next_actor(), hostile.epochs.get(&document).copied().unwrap_or_default());
+            let begun = document::create_in(event, &document, epoch, actor).map_err(own_fault)?;
+            hostile.documents.insert(document, begun);
         }
         let state = hostile.lines.get_mut(&wire).and_then(|line| line.syncs.get_mut(&document));
         let (Some(state), Some(doc)) = (state, hostile.documents.get_mut(&document)) else { return Ok(()) };
@@ -233,7 +255,8 @@ impl World<'_> {
     }
 
     pub(super) fn wire_id(&self, document: &DocRef) -> DocumentId {
-        DocumentId::from_bytes(*document.id(self.day.event).as_bytes())
+        let epoch = self.server.disk.epochs().get(document).copied().unwrap_or_default();
+        DocumentId::from_bytes(*document.id_in(self.day.event, epoch).as_bytes())
     }
 
     /// The documents of which it keeps copies.

@@ -160,8 +160,9 @@ fn record_of(known: &Shadows, attendee: AttendeeId) -> Option<Attendee> {
         return Some(record.clone());
     }
     let walk_ins = known.facts().filter_map(|(_, fact)| match &fact.body {
-        FactBody::WalkIn(walk_in) if walk_in.attendee == attendee && !is_undone(known, fact.id) => {
-            Some((fact.id, walk_in))
+        // Whoever was erased has no name left: they count, and are nobody.
+        FactBody::WalkIn(walk_in) if walk_in.attendee == attendee && !walk_in.name.is_empty() => {
+            (!is_undone(known, fact.id)).then_some((fact.id, walk_in))
         }
         _ => None,
     });

@@ -245,6 +245,7 @@ impl World<'_> {
             }
         }
         note!(self, "phone {number} {what}: {}", recorded.fact);
+        self.erased.note(&fact);
         if self.phone(number)?.told.insert(recorded.fact, fact).is_some() {
             return Err(Rule::KeepShown.broken(format!("phone {number} has used {} twice", recorded.fact)));
         }

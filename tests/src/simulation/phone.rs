@@ -14,6 +14,7 @@ use muster_model::verdict::Verdict;
 use super::disk::Disk;
 use super::dismissals::{Dismissal, credentials};
 use super::draw::Draw;
+use super::erasures::Erased;
 use super::finding::{Checked, Rule, own_fault};
 use super::shadow::Shadows;
 use super::wire::Pace;
@@ -223,7 +224,7 @@ impl Phone {
     }
 
     /// Every fact that was shown is on its disk, as it was shown.
-    pub(super) fn check_told(&mut self) -> Checked {
+    pub(super) fn check_told(&mut self, erased: &Erased) -> Checked {
         self.read_disk()?;
         // Where it had to forget, the server has it or keeps it aside: that is looked at in the evening.
         if self.had_to_forget {
@@ -231,12 +232,12 @@ impl Phone {
         }
         for (id, told) in &self.told {
             match self.shadows.fact(*id) {
-                Some((_, held)) if held == told => {}
+                Some((_, held)) if erased.fits(told, held) => {}
                 Some(_) => {
                     let detail = format!("phone {} shows {id} otherwise than when it was recorded", self.number);
                     return Err(Rule::KeepShown.broken(detail));
                 }
-                None if self.refused(*id)?.as_ref() == Some(told) => {}
+                None if self.refused(*id)?.is_some_and(|held| erased.fits(told, &held)) => {}
                 None => {
                     let detail = format!("phone {} no longer has {id}, which it showed", self.number);
                     return Err(Rule::KeepShown.broken(detail));

@@ -3,7 +3,10 @@
 //! Phones have told people that facts are on the server which it then no longer has. From the restore until the evening
 //! those are not asked of it; in the evening every one of them must be there again, since the phones still hold them.
 //! Nobody edits anything from before the backup until the restore: an edit that the server forgets comes back only with a
-//! coordinator's device, and no phone of these days is one. Until then phones of the crew show what the server lacks.
+//! coordinator's device, and no phone of these days is one. Until then phones of the crew show what the server lacks. What
+//! the server says of erased people in the event's document is such an edit; it says that anew when they are erased again.
+
+use muster_model::document::{DocKind, DocRef};
 
 use super::draw::Draw;
 use super::finding::{Checked, Rule};
@@ -44,7 +47,7 @@ impl World<'_> {
             self.server_is_gone()?;
         }
         self.check_server_disk()?;
-        let before = std::mem::take(&mut self.server_shadows);
+        let (before, epochs) = (std::mem::take(&mut self.server_shadows), self.server.disk.epochs());
         self.server.disk = ServerDisk::restored(self.day.event, self.sabotage, backup)?;
         for document in self.server.disk.documents() {
             self.server_shadows.update(document, &self.server.disk.chunks(&document))?;
@@ -56,6 +59,9 @@ impl World<'_> {
             return self.check_server_disk();
         }
         self.forgotten.extend(lost);
+        let event = DocRef::whole(DocKind::Event);
+        self.unsaid.extend(before.changes(&event).difference(&self.server_shadows.changes(&event)));
+        self.erase_again(&epochs);
         let known = &self.server_shadows;
         self.confirmed.retain(|edit| known.knows(&edit.document, &edit.heads));
         for phone in &mut self.phones {

@@ -20,6 +20,12 @@ pub enum Sabotage {
     ServerForgetsWhoIsRevoked,
     /// A phone's disk keeps what it was told to forget.
     PhoneDiskForgetsNothing,
+    /// Documents are begun anew with all that they held.
+    ErasureTakesNothing,
+    /// Documents are begun anew without anybody.
+    ErasureTakesEverybody,
+    /// Nobody is told that documents were begun anew.
+    ErasureIsNotSaid,
     /// The server goes back to an earlier state and nobody is told.
     ServerForgetsInSecret,
 }

@@ -2,7 +2,7 @@
 //!
 //! A crash drops the runtime with everything in it; what the disk has by then is what the next run begins with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use axum::extract::ws::Message;
 use futures_util::future::BoxFuture;
 use muster_model::access::Role;
 use muster_model::document::DocRef;
-use muster_model::id::{DeviceId, EventId};
+use muster_model::id::{AttendeeId, DeviceId, EventId};
 use muster_model::record::RecordError;
 use muster_model::time::Timestamp;
 use muster_server::hub::{AccessAdmission, Authors, Hub, HubConfig, HubError, Principal, Standing, Surroundings};
@@ -24,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::eraser::Eraser;
 use super::finding::{Checked, own_fault};
 use super::sabotage::Sabotage;
 use super::server_disk::ServerDisk;
@@ -84,6 +85,10 @@ pub(super) struct Server {
     confirmed: Arc<Mutex<Vec<Confirmed>>>,
     run: Option<Run>,
     next_connection: ConnectionId,
+    /// Who a coordinator was told is erased.
+    erased: Arc<Mutex<BTreeSet<AttendeeId>>>,
+    /// Whom the next start has to erase once more, and in which epochs documents have to be at least.
+    pub(super) owed_erasures: (Vec<AttendeeId>, BTreeMap<DocRef, u32>),
     /// Messages whose changes were refused, in all runs that are over.
     pub(super) refused: u64,
     /// Documents that failed though the disk did not, in all runs that are over.
@@ -101,6 +106,8 @@ impl Server {
             confirmed: Arc::default(),
             run: None,
             next_connection: 0,
+            erased: Arc::default(),
+            owed_erasures: Default::default(),
             refused: 0,
             unexplained: 0,
         }
@@ -133,6 +140,16 @@ impl Server {
             })
             .map_err(own_fault)?;
         let failures_before = self.disk.failures();
+        let eraser = self.eraser(&hub);
+        // What an operator does before the server is open again, and what a start finishes.
+        let (whom, to) = std::mem::take(&mut self.owed_erasures);
+        runtime.block_on(async {
+            for attendee in whom {
+                eraser.erase(attendee, to.clone()).await.map_err(own_fault)?;
+            }
+            Ok(())
+        })?;
+        runtime.spawn(async move { eraser.say().await });
         self.run = Some(Run {
             runtime,
             hub,
@@ -262,6 +279,26 @@ impl Server {
         });
     }
 
+    fn eraser(&self, hub: &Hub) -> Eraser {
+        Eraser { hub: hub.clone(), event: self.event, at: self.opening, disk: self.disk.clone() }
+    }
+
+    /// A coordinator has somebody erased.
+    pub(super) fn erase(&self, attendee: AttendeeId) {
+        let Some(run) = &self.run else { return };
+        let (eraser, done) = (self.eraser(&run.hub), Arc::clone(&self.erased));
+        run.runtime.spawn(async move {
+            if eraser.erase(attendee, BTreeMap::new()).await.is_ok() {
+                done.lock().unwrap_or_else(PoisonError::into_inner).insert(attendee);
+            }
+        });
+    }
+
+    /// Whether a coordinator was told that somebody is erased.
+    pub(super) fn has_erased(&self, attendee: AttendeeId) -> bool {
+        self.erased.lock().unwrap_or_else(PoisonError::into_inner).contains(&attendee)
+    }
+
     /// A coordinator accepts what waits in the quarantine since the first so many entries; says how many there are now.
     pub(super) fn accept_quarantined(&self, seen: usize, trusts: impl Fn(&NewQuarantined) -> bool) -> usize {
         let Some(run) = &self.run else { return seen };
@@ -269,7 +306,7 @@ impl Server {
         for entry in waiting.iter().skip(seen).filter(|entry| trusts(entry)) {
             // Records cannot be accepted, and whose facts are there already has come back.
             let (document, bytes) = (entry.document, entry.bytes.clone());
-            drop(run.runtime.block_on(quarantine::accept(&run.hub, self.event, document, bytes)));
+            drop(run.runtime.block_on(quarantine::accept(&run.hub, self.event, document, &bytes)));
         }
         waiting.len()
     }

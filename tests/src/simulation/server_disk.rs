@@ -8,7 +8,7 @@ use automerge::ChangeHash;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use muster_model::document::{DocId, DocRef};
-use muster_model::id::{DeviceId, EventId};
+use muster_model::id::{AttendeeId, DeviceId, EventId};
 use muster_model::time::Timestamp;
 use muster_server::storage::{
     DocumentStore, DocumentWrite, MemoryStore, NewQuarantined, QuarantineLimits, Quarantined, StorageError,
@@ -54,6 +54,21 @@ struct State {
     promised: Vec<(Instant, DocumentWrite)>,
     /// How far each device was, as the server noted it last.
     sync_states: BTreeMap<SyncStateKey, (Vec<u8>, Timestamp, u32)>,
+    /// In which epochs documents are, but for the first, and who was erased.
+    epochs: BTreeMap<DocRef, u32>,
+    erased: BTreeSet<AttendeeId>,
+    /// Documents that ended since it was looked at.
+    ended: Vec<Ended>,
+    /// A document that was written to after it had ended.
+    stray: Option<DocRef>,
+}
+
+/// A document that ended, and how the one begins that took its place.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) document: DocRef,
+    pub(super) chunks: Vec<Vec<u8>>,
+    pub(super) successor: Vec<u8>,
 }
 
 /// What an operator keeps elsewhere: everything that was on the disk at one moment.
@@ -62,6 +77,8 @@ pub(super) struct Backup {
     heads: BTreeSet<ChangeHash>,
     chunks: BTreeMap<DocRef, Vec<Vec<u8>>>,
     sync_states: BTreeMap<SyncStateKey, (Vec<u8>, Timestamp, u32)>,
+    epochs: BTreeMap<DocRef, u32>,
+    erased: BTreeSet<AttendeeId>,
     quarantined: Vec<NewQuarantined>,
 }
 
@@ -77,6 +94,8 @@ impl ServerDisk {
             heads: state.heads.clone(),
             chunks: state.chunks.clone(),
             sync_states: state.sync_states.clone(),
+            epochs: state.epochs.clone(),
+            erased: state.erased.clone(),
             quarantined: self.inner.store.quarantined(),
         }
     }
@@ -86,8 +105,9 @@ impl ServerDisk {
         let disk = Self::new(event, sabotage);
         let store = &disk.inner.store;
         for (document, chunks) in &backup.chunks {
+            let epoch = backup.epochs.get(document).copied().unwrap_or_default();
             for bytes in chunks.iter().cloned() {
-                let write = DocumentWrite { event, document: *document, epoch: 0, bytes, heads: Vec::new() };
+                let write = DocumentWrite { event, document: *document, epoch, bytes, heads: Vec::new() };
                 at_once(store.append(write))?;
             }
         }
@@ -97,8 +117,8 @@ impl ServerDisk {
         for entry in backup.quarantined {
             at_once(store.quarantine(entry))?;
         }
-        let Backup { heads, chunks, sync_states, .. } = backup;
-        *disk.state() = State { heads, chunks, sync_states, ..State::default() };
+        let Backup { heads, chunks, sync_states, epochs, erased, .. } = backup;
+        *disk.state() = State { heads, chunks, sync_states, epochs, erased, ..State::default() };
         Ok(disk)
     }
 
@@ -123,6 +143,54 @@ impl ServerDisk {
             Some((device, used)) => Err(Rule::LetIn.broken(format!("{used:?} are kept of what {device} was refused"))),
             None => Ok(()),
         }
+    }
+
+    /// In which epochs documents are, but for the first.
+    pub(super) fn epochs(&self) -> BTreeMap<DocRef, u32> {
+        self.state().epochs.clone()
+    }
+
+    /// Who was erased.
+    pub(super) fn erased(&self) -> BTreeSet<AttendeeId> {
+        self.state().erased.clone()
+    }
+
+    /// Documents that ended since it was looked at.
+    pub(super) fn take_ended(&self) -> Vec<Ended> {
+        std::mem::take(&mut self.state().ended)
+    }
+
+    /// A document that was written to after it had ended.
+    pub(super) fn stray(&self) -> Option<DocRef> {
+        self.state().stray
+    }
+
+    /// Puts new epochs of documents in the place of those before and notes who was erased, all or nothing.
+    pub(super) async fn begin_anew(
+        &self,
+        writes: Vec<DocumentWrite>,
+        erased: impl IntoIterator<Item = AttendeeId>,
+    ) -> Result<(), StorageError> {
+        let first = writes.first().map(|write| write.document.id_in(write.event, write.epoch));
+        let pause = |half| first.map_or(Duration::ZERO, |first| self.pause(first, half));
+        sleep(pause(0)).await;
+        self.check_room()?;
+        {
+            let mut state = self.state();
+            for write in &writes {
+                let (document, successor) = (write.document, write.bytes.clone());
+                state.heads.extend(write.heads.iter().copied());
+                let before = state.epochs.insert(document, write.epoch).unwrap_or_default();
+                let chunks = state.chunks.insert(document, vec![successor.clone()]).unwrap_or_default();
+                state.ended.push(Ended { document, chunks, successor });
+                let gone = document.id_in(write.event, before);
+                state.sync_states.retain(|key, _| key.document != gone);
+            }
+            state.erased.extend(erased);
+            self.inner.store.replace(writes);
+        }
+        sleep(pause(1)).await;
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,9 +246,14 @@ impl ServerDisk {
     }
 
     async fn write(&self, write: DocumentWrite) -> Result<i64, StorageError> {
-        let (document, chunk, heads) = (write.document, write.bytes.clone(), write.heads.clone());
+        let (document, epoch) = (write.document, write.epoch);
+        let (chunk, heads) = (write.bytes.clone(), write.heads.clone());
         let seq = self.inner.store.append(write).await?;
         let mut state = self.state();
+        if state.epochs.get(&document).copied().unwrap_or_default() != epoch {
+            state.stray = Some(document);
+            return Ok(seq);
+        }
         state.heads.extend(heads);
         state.chunks.entry(document).or_default().push(chunk);
         Ok(seq)

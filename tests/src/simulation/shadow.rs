@@ -161,6 +161,12 @@ impl Shadows {
         heads.iter().all(|head| shadow.doc.get_change_by_hash(head).is_some())
     }
 
+    /// The changes of a document.
+    pub(super) fn changes(&self, document: &DocRef) -> BTreeSet<ChangeHash> {
+        let changes = self.documents.get(document).map(|shadow| shadow.doc.get_changes(&[]));
+        changes.into_iter().flatten().map(|change| change.hash()).collect()
+    }
+
     /// All changes that a device made.
     pub(super) fn changes_of(&self, device: DeviceId) -> BTreeSet<ChangeHash> {
         let changes = self.documents.values().flat_map(|shadow| shadow.doc.get_changes(&[]));
@@ -182,6 +188,15 @@ impl Shadows {
         let mut heads = doc.get_heads();
         heads.sort_unstable();
         Some((heads, serde_json::to_value(AutoSerde::from(doc)).ok()?))
+    }
+
+    /// What is found in something that any change of a document ever said.
+    pub(super) fn said<T>(&self, finds: impl Fn(&str) -> Option<T>) -> Option<(DocRef, T)> {
+        self.documents.iter().find_map(|(document, shadow)| {
+            let changes = shadow.doc.get_changes(&[]);
+            let found = changes.iter().find_map(|change| finds(&format!("{:?}", change.decode().operations)))?;
+            Some((*document, found))
+        })
     }
 
     /// A key under which two changes wrote different facts, which is an error of whoever wrote them. The same fact may be

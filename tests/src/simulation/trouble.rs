@@ -168,7 +168,8 @@ impl World<'_> {
         for wire in wires {
             self.cut(wire)?;
         }
-        self.phone(number)?.check_told()
+        let phone = self.phones.get_mut(number).ok_or_else(|| own_fault("no such phone"))?;
+        phone.check_told(&self.erased)
     }
 
     fn set_clock(&mut self, number: usize) -> Checked {
@@ -316,7 +317,12 @@ impl World<'_> {
         change(attendee);
         let (roster, id, attendee) = (*roster, *id, attendee.clone());
         note!(self, "a coordinator {what} {id}");
-        self.server.edit(roster, Box::new(move |tx| record::put(tx, &id, &attendee).map(drop)));
+        let edit = move |tx: &mut automerge::transaction::Transaction<'_>| {
+            // They may have been erased since.
+            let is_there = record::read::<Attendee>(tx, &id)?.is_some();
+            if is_there { record::put(tx, &id, &attendee).map(drop) } else { Ok(()) }
+        };
+        self.server.edit(roster, Box::new(edit));
     }
 
     fn strike_off(&mut self) {

@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use automerge::ChangeHash;
 use muster_client_core::event::{Event, LinkId};
-use muster_model::id::{DeviceId, FactId};
+use muster_model::id::{AttendeeId, DeviceId, FactId};
 use muster_protocol::DocumentId;
 
 use super::disk::{Disk, Kind};
 use super::dismissals::Dismissal;
 use super::draw::Draw;
+use super::erasures::Erased;
 use super::event_day::EventDay;
 use super::finding::{Checked, own_fault};
 use super::hostile::{Forbidden, Hostile};
@@ -66,6 +67,10 @@ pub(super) enum Happening {
     Refreshed { phone: usize, boot: u32 },
     /// What a phone hands over arrives.
     HandsOver { phone: usize, boot: u32 },
+    /// Somebody wants to be forgotten.
+    AsksToBeForgotten { draw: usize },
+    /// A coordinator looks whether somebody is erased, and else tries.
+    Erase { attendee: AttendeeId },
     /// An operator makes a backup of the server.
     BackUp,
     /// An operator goes back to the backup.
@@ -91,9 +96,13 @@ pub(super) struct World<'t> {
     pub(super) no_edits_ms: Range<i64>,
     /// Facts that the server had before it was restored from that, and did not have after.
     pub(super) forgotten: BTreeSet<FactId>,
+    /// What it had said itself in the event's document, and forgot with that. Phones that heard it may not say it again.
+    pub(super) unsaid: BTreeSet<ChangeHash>,
     pub(super) phones: Vec<Phone>,
     /// The changes that revoked devices had on the server when that took effect.
     pub(super) sealed: BTreeMap<DeviceId, BTreeSet<ChangeHash>>,
+    /// Who asked to be forgotten.
+    pub(super) erased: Erased,
     /// Devices with good tokens in bad hands.
     pub(super) hostiles: Vec<Hostile>,
     /// What they forged.
@@ -143,9 +152,11 @@ impl<'t> World<'t> {
             backup: None,
             no_edits_ms: 0..0,
             forgotten: BTreeSet::new(),
+            unsaid: BTreeSet::new(),
             day,
             phones: Vec::new(),
             sealed: BTreeMap::new(),
+            erased: Erased::default(),
             hostiles: Vec::new(),
             forbidden: Forbidden::default(),
             wires: BTreeMap::new(),
@@ -172,6 +183,7 @@ impl<'t> World<'t> {
         world.people_phones(&mut plan)?;
         world.hire_hostiles();
         world.plan_restore(seed);
+        world.plan_erasures(seed);
         world.plan_dismissal(seed);
         Ok(world)
     }
@@ -276,6 +288,8 @@ impl<'t> World<'t> {
             Happening::Sealed { phone } => self.seal(phone),
             Happening::Refreshed { phone, boot } => self.refreshed(phone, boot),
             Happening::HandsOver { phone, boot } => self.hands_over(phone, boot),
+            Happening::AsksToBeForgotten { draw } => self.asks_to_be_forgotten(draw),
+            Happening::Erase { attendee } => self.erase(attendee),
             Happening::BackUp => {
                 self.back_up();
                 Ok(())

@@ -5,6 +5,7 @@ use muster_model::document::{DocId, DocKind, DocRef};
 use muster_model::id::{DeviceId, EventId};
 use muster_model::time::Timestamp;
 
+use crate::storage::sqlite_documents::replace;
 use crate::storage::{
     DocumentStore, DocumentWrite, MemoryStore, NewQuarantined, QuarantineLimits, Quarantined, Storage, StorageConfig,
     StorageError, SyncStateKey,
@@ -42,6 +43,24 @@ contract! {
     an_unknown_event_has_no_documents
     sync_states_are_kept_per_device_and_bounded
     quarantine_keeps_each_thing_once_and_not_without_end
+    a_new_epoch_takes_the_place_of_all_that_was_kept_of_the_one_before
+}
+
+/// How a store puts a document's new epoch in the place of the one before.
+trait BeginsAnew: DocumentStore {
+    async fn begin_anew(&self, write: DocumentWrite);
+}
+
+impl BeginsAnew for MemoryStore {
+    async fn begin_anew(&self, write: DocumentWrite) {
+        self.replace([write]);
+    }
+}
+
+impl BeginsAnew for Storage {
+    async fn begin_anew(&self, write: DocumentWrite) {
+        self.write(move |tx| replace(tx, &write)).await.unwrap();
+    }
 }
 
 const ROOMS: DocRef = DocRef::whole(DocKind::Rooms);
@@ -149,4 +168,28 @@ async fn quarantine_keeps_each_thing_once_and_not_without_end(store: &impl Docum
     assert_eq!(outcomes, expected);
     let unknown = NewQuarantined { event: EventId::from_random([9; 16]), ..entry(9, b"x") };
     assert!(matches!(store.quarantine(unknown).await, Err(StorageError::UnknownEvent)));
+}
+
+async fn a_new_epoch_takes_the_place_of_all_that_was_kept_of_the_one_before(store: &impl BeginsAnew) {
+    let other = DocRef::whole(DocKind::Program);
+    store.append(write(event(), b"one ")).await.unwrap();
+    store.append(DocumentWrite { document: other, ..write(event(), b"talks ") }).await.unwrap();
+    let key = |document: DocId| SyncStateKey {
+        device: DeviceId::from_random([1; 8]),
+        storage_id: "disk".to_owned(),
+        document,
+    };
+    let states = [ROOMS.id(event()), other.id(event())].map(|id| (key(id), b"so far".to_vec()));
+    store.put_sync_states(states.to_vec(), Timestamp::from_ms(1), 10).await.unwrap();
+    assert!(store.epochs(event()).await.unwrap().is_empty());
+
+    store.begin_anew(DocumentWrite { epoch: 2, ..write(event(), b"ONE ") }).await;
+    assert_eq!(store.epochs(event()).await.unwrap(), [(ROOMS, 2)]);
+    assert_eq!(store.documents(event()).await.unwrap(), [other, ROOMS]);
+    assert_eq!(store.load(ROOMS.id(event())).await.unwrap(), None);
+    assert_eq!(store.sync_state(key(ROOMS.id(event()))).await.unwrap(), None);
+    assert_eq!(store.sync_state(key(other.id(event()))).await.unwrap(), Some(b"so far".to_vec()));
+    store.append(DocumentWrite { epoch: 2, ..write(event(), b"two ") }).await.unwrap();
+    let stored = store.load(ROOMS.id_in(event(), 2)).await.unwrap().unwrap();
+    assert_eq!((stored.bytes.as_slice(), stored.snapshot_bytes), (&b"ONE two "[..], 4));
 }

@@ -255,7 +255,10 @@ impl World<'_> {
         let deletes = self.mischief.percent(50);
         let mut doc = match self.hostile(number)?.documents.get(&document) {
             Some(doc) => doc.clone(),
-            None => document::create(event, &document, actor.clone()).map_err(own_fault)?,
+            None => {
+                let epoch = self.server.disk.epochs().get(&document).copied().unwrap_or_default();
+                document::create_in(event, &document, epoch, actor.clone()).map_err(own_fault)?
+            }
         };
         let records = document::collection(&doc, name).map_err(own_fault)?;
         let there: Vec<String> = doc.keys(&records).collect();
