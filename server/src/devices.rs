@@ -9,7 +9,10 @@ use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::auth::refresh::RefreshToken;
 use crate::storage::{Storage, StorageError};
 
+pub(crate) use code::look_at_code;
+
 pub(crate) mod alerts;
+mod code;
 pub(crate) mod forgotten;
 pub(crate) mod leases;
 pub(crate) mod tokens;
@@ -143,52 +146,20 @@ pub(crate) async fn enrol(
     storage.write_with(move |tx| spend(tx, &hash, newcomer, now)).await
 }
 
-struct CodeRow {
-    event: String,
-    role: String,
-    name: String,
-    checkpoints: String,
-    expires_at: i64,
-    limit: u32,
-    devices: u32,
-    approve: bool,
-}
-
 fn spend(tx: &Transaction<'_>, hash: &[u8; 32], newcomer: Newcomer, now: Timestamp) -> Result<Device, EnrolError> {
-    let select = "SELECT event_id, role, name, checkpoints, expires_at, device_limit, devices, approve
-                  FROM enrolment_codes WHERE code_hash = ?1";
-    let read = |row: &Row<'_>| {
-        Ok(CodeRow {
-            event: row.get(0)?,
-            role: row.get(1)?,
-            name: row.get(2)?,
-            checkpoints: row.get(3)?,
-            expires_at: row.get(4)?,
-            limit: row.get(5)?,
-            devices: row.get(6)?,
-            approve: row.get(7)?,
-        })
-    };
-    let code = tx.query_row(select, [hash], read).optional()?.ok_or(EnrolError::Unknown)?;
-    if code.devices >= code.limit {
-        return Err(EnrolError::Used);
-    }
-    if now >= Timestamp::from_ms(code.expires_at) {
-        return Err(EnrolError::Expired);
-    }
+    let code = code::good(tx, hash, now)?;
     let nth = code.devices.saturating_add(1);
-    let bad = |column| StorageError::Value { table: "enrolment_codes", column };
     let device = Device {
         id: newcomer.id,
-        event: code.event.parse().map_err(|_| bad("event_id"))?,
-        role: code.role.parse().map_err(|_| bad("role"))?,
+        event: code.event,
+        role: code.role,
         name: match (code.limit, code.name.as_str(), newcomer.name) {
             (_, "", own) => own,
             (1, given, _) => given.to_owned(),
             (_, given, own) if own.is_empty() => format!("{given} {nth}"),
             (_, _, own) => own,
         },
-        checkpoints: serde_json::from_str(&code.checkpoints).map_err(|_| bad("checkpoints"))?,
+        checkpoints: code.checkpoints,
         enrolled_at: now,
         approved_at: (!code.approve).then_some(now),
         last_seen_at: None,
@@ -337,6 +308,27 @@ pub(crate) async fn set_role(
             if found {
                 let entry = Entry::new(now, actor, Action::RoleChanged).event(event).subject(Subject::Device(id));
                 audit::append(tx, &entry.detail("role", role.kind()))?;
+            }
+            Ok(found)
+        })
+        .await
+}
+
+/// Gives a device another name; says whether the event has it. The name it had, and the one it has, are in no log.
+pub(crate) async fn rename(
+    storage: &Storage,
+    event: EventId,
+    id: DeviceId,
+    name: String,
+    (actor, now): (Actor, Timestamp),
+) -> Result<bool, StorageError> {
+    storage
+        .write(move |tx| {
+            let update = "UPDATE devices SET name = ?3 WHERE event_id = ?1 AND device_id = ?2";
+            let found = tx.execute(update, params![event.to_string(), id.to_string(), name])? > 0;
+            if found {
+                let entry = Entry::new(now, actor, Action::DeviceRenamed).event(event).subject(Subject::Device(id));
+                audit::append(tx, &entry)?;
             }
             Ok(found)
         })

@@ -90,6 +90,8 @@ async fn nothing_of_people_tokens_or_codes_is_logged_or_answered_where_it_does_n
         (Method::POST, format!("/api/v1/events/{event}/imports?source=Wilhelmina%20Q"), LIST.to_owned()),
         (Method::POST, "/api/v1/devices/enrol".to_owned(), json!({ "code": code }).to_string()),
         (Method::POST, "/api/v1/devices/enrol".to_owned(), json!({"code": "Thaddeus"}).to_string()),
+        (Method::POST, "/api/v1/devices/enrol/preview".to_owned(), json!({ "code": code }).to_string()),
+        (Method::POST, "/api/v1/devices/enrol/preview".to_owned(), json!({"code": "Thaddeus"}).to_string()),
     ];
     for (method, path, body) in asked {
         for token in [&token, &forged] {
@@ -107,6 +109,7 @@ async fn nothing_of_people_tokens_or_codes_is_logged_or_answered_where_it_does_n
     assert!(exported.contains("Quackenbush"), "the names are there for those who may read them");
     let devices = stage.server.command(&["device", "list", &event.to_string()]).await.unwrap();
     let staff = text(devices["devices"].get(0).unwrap(), "device_id").unwrap();
+    stage.server.command(&["device", "rename", &event.to_string(), staff, "--name", "Zebulon's"]).await.unwrap();
     stage.server.command(&["device", "revoke", &event.to_string(), staff]).await.unwrap();
 
     let metrics = format!("http://{}/metrics", stage.server.admin_address());

@@ -16,3 +16,5 @@ void app.open();
 await words.use(preferences.language || chooseLanguage(navigator.languages));
 mount(App, { target });
 update.watch();
+// The core is just being opened, so nobody waits for this.
+setTimeout(() => words.warm());

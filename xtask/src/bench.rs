@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::npm;
 use crate::setup;
 use crate::web;
-use crate::workspace::{Profile, Workspace, become_program, succeeds};
+use crate::workspace::{Profile, Workspace, become_program, run as run_program, succeeds};
 
 /// How long the list of attendees is: the largest event that is measured.
 const ATTENDEES: u32 = 100_000;
@@ -66,18 +66,24 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     become_program(&mut command)
 }
 
-/// The core in a browser, with the largest event that it is meant for.
+/// The core in a browser, with the largest event that it is meant for; then what Lighthouse says of the door.
 fn in_browser(args: &Args) -> Result<ExitCode, Error> {
     setup::run_for_web()?;
     let workspace = Workspace::find()?;
+    // First, so that the server carries the app.
+    web::build(&workspace)?;
     let [muster] = workspace.build(Profile::Release, [("muster-server", "muster")])?;
-    web::core(&workspace)?;
     web::harness(&workspace)?;
     let list = workspace.path("target/bench-web-attendees.csv");
     attendees::write_file(WEB_ATTENDEES, &list)?;
-    let mut command = Command::new("node");
-    command.arg("tests/core/bench.mjs").arg(list).args(args.json.then_some("--json"));
-    become_program(command.current_dir(web::web(&workspace)).env("MUSTER_SERVER", muster))
+    let json = args.json.then_some("--json");
+    let node = |script: &str| {
+        let mut node = Command::new("node");
+        node.arg(script).current_dir(web::web(&workspace)).env("MUSTER_SERVER", &muster);
+        node
+    };
+    run_program(node("tests/core/bench.mjs").arg(list).args(json))?;
+    become_program(node("tests/lighthouse/door.mjs").args(json).env_remove("MUSTER_HTTP_WEB_DIR"))
 }
 
 /// All peers when everything is measured, else those that are asked for.

@@ -25,20 +25,24 @@ enum Need {
     Maven,
     Clang,
     Chromium,
+    Firefox,
 }
 
 /// What building and showing Muster needs.
 const NEEDS: [Need; 4] = [Need::CCompiler, Need::Archiver, Need::Rustfmt, Need::Clippy];
 
 /// What its tests need beside that: foreign clients and the bindings of other languages.
-const TEST_NEEDS: [Need; 7] =
-    [Need::Node, Need::Npm, Need::Python, Need::Jdk, Need::Maven, Need::Clang, Need::Chromium];
+const TEST_NEEDS: [Need; 8] =
+    [Need::Node, Need::Npm, Need::Python, Need::Jdk, Need::Maven, Need::Clang, Need::Chromium, Need::Firefox];
 
 /// What the app needs to be built.
 const APP_NEEDS: [Need; 3] = [Need::Clang, Need::Node, Need::Npm];
 
 /// What Chromium is called on different systems.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// What Firefox is called on different systems.
+const FIREFOXES: [&str; 2] = ["firefox-esr", "firefox"];
 
 /// What can be used here to install something.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +66,7 @@ impl Need {
             Self::Maven => "Maven (the bindings for Kotlin)",
             Self::Clang => "a clang that writes WebAssembly (SQLite in the browser is built from C)",
             Self::Chromium => "Chromium (tests run the app in it)",
+            Self::Firefox => "Firefox (a test runs the door in it)",
         }
     }
 
@@ -79,6 +84,7 @@ impl Need {
             Self::Maven => succeeds(Command::new("mvn").arg("--version")),
             Self::Clang => compiles(Command::new("clang").arg("--target=wasm32-unknown-unknown"), "int one;\n"),
             Self::Chromium => BROWSERS.iter().any(|name| succeeds(Command::new(name).arg("--version"))),
+            Self::Firefox => FIREFOXES.iter().any(|name| succeeds(Command::new(name).arg("--version"))),
         }
     }
 
@@ -95,6 +101,7 @@ impl Need {
             Self::Maven => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "maven"]),
             Self::Clang => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "clang"]),
             Self::Chromium => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]),
+            Self::Firefox => apt(means, &["apt-get", "install", "--yes", "--no-install-recommends", "firefox-esr"]),
             Self::Rustfmt => means.rustup.then_some(&["rustup", "component", "add", "rustfmt"]),
             Self::Clippy => means.rustup.then_some(&["rustup", "component", "add", "clippy"]),
             Self::Node | Self::Npm => {
@@ -113,7 +120,8 @@ impl Need {
             Self::Maven if means.apt => "run `sudo apt-get install maven`",
             Self::Clang if means.apt => "run `sudo apt-get install clang`",
             Self::Chromium if means.apt => "run `sudo apt-get install chromium`",
-            Self::Python | Self::Jdk | Self::Maven | Self::Clang | Self::Chromium => {
+            Self::Firefox if means.apt => "run `sudo apt-get install firefox-esr`",
+            Self::Python | Self::Jdk | Self::Maven | Self::Clang | Self::Chromium | Self::Firefox => {
                 "install it from your system's packages"
             }
             Self::Rustfmt if means.rustup => "run `rustup component add rustfmt`",
@@ -160,7 +168,7 @@ pub(crate) fn run_for_app() -> Result<(), Error> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn run_for_web() -> Result<(), Error> {
-    meet(&[&NEEDS[..], &APP_NEEDS[..], &[Need::Chromium, Need::Python]].concat())
+    meet(&[&NEEDS[..], &APP_NEEDS[..], &[Need::Chromium, Need::Firefox, Need::Python]].concat())
 }
 
 fn meet(needs: &[Need]) -> Result<(), Error> {
@@ -250,6 +258,7 @@ mod tests {
             "maven",
             "clang",
             "chromium",
+            "firefox-esr",
         ];
         assert_eq!(packages, expected);
         for need in TEST_NEEDS {

@@ -44,7 +44,7 @@ const GATES: [(&str, Action); 8] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 7] = [
+const SLOW_GATES: [(&str, Action); 9] = [
     ("demo", demo::check),
     ("bindings", bindings::check),
     ("api", api_check::check),
@@ -52,6 +52,8 @@ const SLOW_GATES: [(&str, Action); 7] = [
     ("browser", web::core_stories),
     ("screens", web::screens),
     ("days", web::days),
+    ("firefox", web::firefox),
+    ("lighthouse", web::lighthouse),
 ];
 
 /// The app for the servers that are built after it, and the gate that they are built for first.

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Build the core only: the module and its types
     #[arg(long)]
     core: bool,
-    /// Then try it in a browser: the core, the screens, whole days
+    /// Then try it in browsers: the core, the screens, whole days, the door in Firefox and by Lighthouse
     #[arg(long)]
     check: bool,
 }
@@ -50,6 +50,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
         core_stories(&workspace)?;
         screens(&workspace)?;
         days(&workspace)?;
+        firefox(&workspace)?;
+        lighthouse(&workspace)?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.core { core(&workspace) } else { build(&workspace) }?;
@@ -111,11 +113,35 @@ pub(crate) fn days(workspace: &Workspace) -> Result<(), Error> {
     stories(workspace, "test:day")
 }
 
+/// The door's story in another browser, with the app as [`days`] has it.
+///
+/// # Errors
+/// When it fails.
+pub(crate) fn firefox(workspace: &Workspace) -> Result<(), Error> {
+    npm::install(&web(workspace))?;
+    stories(workspace, "test:firefox")
+}
+
+/// What Lighthouse says of the door, with the app as [`days`] has it: what does not depend on how busy this machine is. How fast
+/// it is, `cargo xtask bench web` asks.
+///
+/// # Errors
+/// When it is less than what we ship.
+pub(crate) fn lighthouse(workspace: &Workspace) -> Result<(), Error> {
+    npm::install(&web(workspace))?;
+    run_program(&mut against_server(workspace, &["lighthouse", "--", "accessibility", "best-practices"]))
+}
+
 fn stories(workspace: &Workspace, name: &str) -> Result<(), Error> {
+    run_program(&mut against_server(workspace, &[name]))
+}
+
+/// A script of the app's, with the server that the tests have built.
+fn against_server(workspace: &Workspace, words: &[&str]) -> Command {
     let mut npm = Command::new("npm");
-    npm.args(["run", "--silent", name]).current_dir(web(workspace));
+    npm.args(["run", "--silent"]).args(words).current_dir(web(workspace));
     npm.env("MUSTER_SERVER", muster(workspace, Profile::Dev)).env_remove("MUSTER_HTTP_WEB_DIR");
-    run_program(&mut npm)
+    npm
 }
 
 /// Checks the app's types and format, and tries those of its parts that need no browser.

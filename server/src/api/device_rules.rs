@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 
 use super::input::{Body, Path};
 use crate::app::AppState;
+use crate::audit::Actor;
 use crate::auth::extract::Caller;
 use crate::auth::permission::Action;
+use crate::clock;
 use crate::devices::{alerts, leases};
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 
@@ -122,8 +124,9 @@ pub(crate) async fn set_leases(
             Err(error) => return Err(ApiError::new(ErrorCode::BadField, error.to_string())),
         }
     }
+    let now = clock::now();
     for (kind, ms) in wanted {
-        leases::set(&app.storage, event, kind, ms).await?;
+        leases::set(&app.storage, event, kind, ms, (Actor::from(&caller), now)).await?;
     }
     leases_view(&app, event).await
 }

@@ -142,6 +142,15 @@ pub struct RoleRequest {
     presenter: Option<String>,
 }
 
+/// A name to be given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameRequest {
+    /// What to call the device: 1 to 100 characters.
+    #[schema(example = "Gate A, phone 2")]
+    name: String,
+}
+
 /// Make a code with which a device enrols, or a whole crew.
 #[utoipa::path(
     post, path = "/api/v1/events/{event_id}/devices", tag = "devices", operation_id = "add_device",
@@ -336,5 +345,35 @@ pub(crate) async fn set_role(
     }
     app.hub.set_role(device, role);
     tracing::info!(%device, %event, role = %role.kind(), "a device has another role");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Call a device something else. The device itself need not know: names are for those who look after it.
+#[utoipa::path(
+    put, path = "/api/v1/events/{event_id}/devices/{device_id}/name", tag = "devices",
+    operation_id = "rename_device",
+    params(
+        ("event_id" = String, Path, description = "The event"),
+        ("device_id" = String, Path, description = "The device")
+    ),
+    request_body = NameRequest,
+    responses((status = 204, description = "It has the name."), (status = "default", body = ErrorBody)),
+    security(("token" = []))
+)]
+pub(crate) async fn rename(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path((event, device)): Path<(EventId, DeviceId)>,
+    Body(request): Body<NameRequest>,
+) -> Result<StatusCode, ApiError> {
+    app.event(&caller, Action::ManageDevices, event).await?;
+    let name = short_text("name", &request.name, 100)?;
+    if name.is_empty() {
+        return Err(ApiError::new(ErrorCode::BadField, "name must not be empty"));
+    }
+    if !devices::rename(&app.storage, event, device, name, (Actor::from(&caller), clock::now())).await? {
+        return Err(ErrorCode::DeviceNotFound.into());
+    }
+    tracing::info!(%device, %event, "a device was renamed");
     Ok(StatusCode::NO_CONTENT)
 }

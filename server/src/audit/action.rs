@@ -46,6 +46,10 @@ actions! {
     DeviceRevoked => "device.revoked";
     /// A device has another role.
     RoleChanged => "device.role_changed";
+    /// A device has another name.
+    DeviceRenamed => "device.renamed";
+    /// It was said for how long devices of a role work without contact.
+    LeaseSet => "device.lease_set";
     /// An old refresh token was shown again, so that the device was revoked.
     RefreshReused => "device.refresh_reused";
     /// A copy of a device's database turned up and was given an identity of its own.

@@ -130,6 +130,16 @@ pub(super) enum DeviceCommand {
         #[arg(long)]
         presenter: Option<PresenterId>,
     },
+    /// Call a device something else
+    Rename {
+        /// The event's id
+        event: EventId,
+        /// The device's id
+        device: DeviceId,
+        /// What to call it
+        #[arg(long)]
+        name: String,
+    },
     /// List what somebody should look at: devices of which there are two
     Alerts {
         /// The event's id
@@ -230,6 +240,11 @@ async fn run_device(api: &Transport, command: DeviceCommand, json: bool, output:
             let path = format!("/api/v1/events/{event}/devices/{device}/role");
             api.send(Call::put(path, &json!({"role": role, "presenter": presenter}))).await?;
             print(&json!({"device_id": device, "role": role}), json, output, people::role)
+        }
+        DeviceCommand::Rename { event, device, name } => {
+            let path = format!("/api/v1/events/{event}/devices/{device}/name");
+            api.send(Call::put(path, &json!({ "name": name }))).await?;
+            print(&json!({"device_id": device, "name": name}), json, output, people::renamed)
         }
         DeviceCommand::Alerts { event } => {
             let alerts = api.json(Call::get(format!("/api/v1/events/{event}/device-alerts"))).await?;

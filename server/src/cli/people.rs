@@ -110,6 +110,10 @@ pub(super) fn role(device: &Value, output: Output<'_>) -> Result<(), CliError> {
     Ok(writeln!(output, "Device {} has the role {} now.", text(device, "device_id"), text(device, "role"))?)
 }
 
+pub(super) fn renamed(device: &Value, output: Output<'_>) -> Result<(), CliError> {
+    Ok(writeln!(output, "Device {} is called {} now.", text(device, "device_id"), text(device, "name"))?)
+}
+
 pub(super) fn alerts(alerts: &Value, output: Output<'_>) -> Result<(), CliError> {
     let mut rows = headings(["WHEN", "DEVICE", "WHAT", "NAME"]);
     rows.extend(list(alerts, "alerts")?.iter().map(|alert| {

@@ -5,8 +5,10 @@
 
 use muster_model::access::RoleKind;
 use muster_model::id::EventId;
+use muster_model::time::Timestamp;
 use rusqlite::params;
 
+use crate::audit::{self, Action, Actor, Entry};
 use crate::storage::{Storage, StorageError};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -41,13 +43,20 @@ pub(crate) async fn of(storage: &Storage, event: EventId, kind: RoleKind) -> Res
 }
 
 /// Sets the lease of a role. Devices hear of it when they next refresh.
-pub(crate) async fn set(storage: &Storage, event: EventId, kind: RoleKind, lease_ms: i64) -> Result<(), StorageError> {
+pub(crate) async fn set(
+    storage: &Storage,
+    event: EventId,
+    kind: RoleKind,
+    lease_ms: i64,
+    (actor, now): (Actor, Timestamp),
+) -> Result<(), StorageError> {
     storage
         .write(move |tx| {
             let insert = "INSERT INTO leases (event_id, role, lease_ms) VALUES (?1, ?2, ?3)
                           ON CONFLICT (event_id, role) DO UPDATE SET lease_ms = excluded.lease_ms";
             tx.execute(insert, params![event.to_string(), kind.as_str(), lease_ms])?;
-            Ok(())
+            let entry = Entry::new(now, actor, Action::LeaseSet).event(event);
+            audit::append(tx, &entry.detail("role", kind).detail("lease_ms", lease_ms))
         })
         .await
 }

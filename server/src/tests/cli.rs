@@ -80,6 +80,10 @@ async fn a_device_is_added_listed_and_revoked_by_commands() {
     let (token, id) = (enrolled["access_token"].as_str().unwrap(), enrolled["device_id"].as_str().unwrap());
     let listed = muster(app.dir.path(), &["device", "list", &event]).await.unwrap();
     assert!(listed.contains(id) && listed.contains("Gate A"), "{listed}");
+    let renamed = muster(app.dir.path(), &["device", "rename", &event, id, "--name", "Gate B"]).await.unwrap();
+    assert_eq!(renamed, format!("Device {id} is called Gate B now.\n"));
+    let listed = muster(app.dir.path(), &["device", "list", &event]).await.unwrap();
+    assert!(listed.contains("Gate B") && !listed.contains("Gate A"), "{listed}");
     muster(app.dir.path(), &["device", "revoke", &event, id]).await.unwrap();
     assert_eq!(app.get(token, "/api/v1/events").await.code(), "device_revoked");
     let counted = muster(app.dir.path(), &["event", "counts", &event]).await.unwrap();

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::events::presenter_ids;
 use super::test_app::TestApp;
 use crate::storage::DATABASE_FILE;
 use crate::testing;
@@ -41,6 +42,82 @@ async fn a_code_becomes_a_device_once() {
 }
 
 #[tokio::test]
+async fn a_code_that_is_looked_at_is_still_good() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let wish = json!({"role": "staff", "name": "Phone of Anna", "approve": true, "expires_min": 30});
+    let code = app.code(event, &wish).await;
+    for _ in 0..2 {
+        let seen = app.post("", "/api/v1/devices/enrol/preview", &json!({ "code": code.to_lowercase() })).await;
+        assert!(!seen.text().contains("Anna"), "{}", seen.text());
+        let seen = seen.json();
+        assert_eq!((&seen["event_name"], &seen["role"]), (&json!("Baltic Summit"), &json!("staff")));
+        assert_eq!((&seen["named"], &seen["approve"]), (&json!(true), &json!(true)));
+        assert_eq!((&seen["checkpoints"], &seen["devices_left"]), (&json!(0), &json!(1)));
+        assert_eq!(seen["lease_ms"], 7 * 86_400_000);
+        let left_ms = seen["expires_at_ms"].as_i64().unwrap() - crate::clock::now().ms();
+        assert!((1_700_000..=1_800_000).contains(&left_ms), "{left_ms}");
+    }
+    assert!(app.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await.status.is_success());
+    let used = app.post("", "/api/v1/devices/enrol/preview", &json!({ "code": code })).await;
+    assert_eq!((used.status, used.code().as_str()), (StatusCode::GONE, "enrolment_code_used"));
+
+    let crew = app.code(event, &json!({"role": "finance", "name": "Desk", "devices": 3})).await;
+    let seen = app.post("", "/api/v1/devices/enrol/preview", &json!({ "code": crew })).await.json();
+    assert_eq!((&seen["role"], &seen["named"], &seen["devices_left"]), (&json!("finance"), &json!(false), &json!(3)));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_presenters_code_does_not_say_whose_it_is() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    app.fill(event).await;
+    let presenter = presenter_ids(&app, event).await.remove(0);
+    let code = app.code(event, &json!({"role": "presenter", "presenter": presenter, "name": "Dace"})).await;
+    let seen = app.post("", "/api/v1/devices/enrol/preview", &json!({ "code": code })).await;
+    assert_eq!(seen.json()["role"], "presenter");
+    assert!(!seen.text().contains(&presenter) && !seen.text().contains("Dace"), "{}", seen.text());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn looking_at_codes_is_slowed_down_as_trying_them_is() {
+    let app = TestApp::start_with(tempfile::tempdir().unwrap(), |config| config.auth.enrol_attempts = 3).await;
+    let guess = json!({"code": "00000000000000000000000000"});
+    for path in ["/api/v1/devices/enrol/preview", "/api/v1/devices/enrol", "/api/v1/devices/enrol/preview"] {
+        assert_eq!(app.post("", path, &guess).await.code(), "enrolment_code_unknown");
+    }
+    for path in ["/api/v1/devices/enrol/preview", "/api/v1/devices/enrol"] {
+        let answer = app.post("", path, &guess).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (429, "too_many_attempts"), "{path}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_is_called_something_else() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let staff = app.staff(event).await;
+    let path = format!("/api/v1/events/{event}/devices/{}/name", staff.id);
+    for bad in [json!({"name": " "}), json!({"name": "a\nb"}), json!({"name": "n".repeat(101)}), json!({})] {
+        assert_eq!(app.put(&app.operator(), &path, &bad).await.code(), "bad_field", "{bad}");
+    }
+    assert_eq!(app.put(&app.operator(), &path, &json!({"name": " Gate B "})).await.status, StatusCode::NO_CONTENT);
+    let devices = app.get(&app.operator(), &format!("/api/v1/events/{event}/devices")).await.json();
+    assert_eq!(devices["devices"][0]["name"], "Gate B");
+    // It goes on working as it did, and the log has no name.
+    assert!(app.get(&staff.token, "/api/v1/events").await.status.is_success());
+    let log = app.get(&app.operator(), &format!("/api/v1/audit?event={event}")).await;
+    assert!(log.text().contains("device.renamed") && !log.text().contains("Gate B"), "{}", log.text());
+    let other = app.event().await;
+    let elsewhere = format!("/api/v1/events/{other}/devices/{}/name", staff.id);
+    assert_eq!(app.put(&app.operator(), &elsewhere, &json!({"name": "x"})).await.code(), "device_not_found");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn expired_and_unknown_codes_enrol_nobody() {
     let app = TestApp::start().await;
     let event = app.event().await;
@@ -49,9 +126,13 @@ async fn expired_and_unknown_codes_enrol_nobody() {
     assert_eq!(database.execute("UPDATE enrolment_codes SET expires_at = 1", []).unwrap(), 1);
     let answer = app.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await;
     assert_eq!((answer.status, answer.code().as_str()), (StatusCode::GONE, "enrolment_code_expired"));
+    let answer = app.post("", "/api/v1/devices/enrol/preview", &json!({ "code": code })).await;
+    assert_eq!(answer.code(), "enrolment_code_expired");
     for code in ["", "0", "00000000000000000000000000"] {
-        let answer = app.post("", "/api/v1/devices/enrol", &json!({ "code": code })).await;
-        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "enrolment_code_unknown"));
+        for path in ["/api/v1/devices/enrol", "/api/v1/devices/enrol/preview"] {
+            let answer = app.post("", path, &json!({ "code": code })).await;
+            assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "enrolment_code_unknown"));
+        }
     }
     let stored: Vec<u8> = database.query_row("SELECT code_hash FROM enrolment_codes", [], |row| row.get(0)).unwrap();
     assert!(!String::from_utf8_lossy(&stored).contains(&code), "only its hash is kept");

@@ -111,7 +111,7 @@ async fn a_presenter_sees_their_own_logistics_only() {
 }
 
 /// The coordinator's list has a document for each presenter.
-async fn presenter_ids(app: &TestApp, event: EventId) -> Vec<String> {
+pub(super) async fn presenter_ids(app: &TestApp, event: EventId) -> Vec<String> {
     let answer = app.get(&app.operator(), &format!("/api/v1/events/{event}/documents")).await.json();
     let all = answer["documents"].as_array().unwrap().iter().filter(|document| document["kind"] == "presenter");
     all.map(|document| document["part"].as_str().unwrap().to_owned()).collect()

@@ -196,6 +196,9 @@ async fn leases_are_set_by_role_and_heard_of_with_the_next_token() {
     }
     assert_eq!(app.refresh(&staff.refresh, ONE).await.json()["lease_ms"], 2 * day_ms);
     assert_eq!(app.put(&staff.token, &path, &json!({"lease_ms": {}})).await.code(), "forbidden");
+    let log = app.get(&app.operator(), &format!("/api/v1/audit?event={event}")).await.json();
+    let set = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "device.lease_set");
+    assert_eq!(set.count(), 2, "one for each role that was set: {log}");
     app.stop().await;
 }
 

@@ -16,6 +16,7 @@ const TABLE: &[(&str, &str, [u16; 4])] = &[
     ("DELETE", "/api/v1/events/{event}/devices/0000000000000000", [404, 404, 403, 403]),
     ("POST", "/api/v1/events/{event}/devices/0000000000000000/approve", [404, 404, 403, 403]),
     ("PUT", "/api/v1/events/{event}/devices/0000000000000000/role", [422, 422, 403, 403]),
+    ("PUT", "/api/v1/events/{event}/devices/0000000000000000/name", [422, 422, 403, 403]),
     ("GET", "/api/v1/events/{event}/device-alerts", [200, 200, 403, 403]),
     ("GET", "/api/v1/events/{event}/leases", [200, 200, 403, 403]),
     ("GET", "/api/v1/events/{event}/accounts", [200, 200, 403, 403]),
@@ -56,6 +57,7 @@ async fn every_role_may_do_what_the_table_says() {
         "/api/v1/backups" => json!({"target": "relative"}),
         path if path.ends_with("/tickets") => json!({}),
         path if path.ends_with("/withdrawn-tickets") => json!({"attendee": "0000000000000000", "state": "good"}),
+        path if path.ends_with("/name") => json!({"name": ""}),
         path if path.ends_with("/retention") => json!({"days": 40_000}),
         _ => json!({"role": "nobody"}),
     };

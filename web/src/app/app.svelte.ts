@@ -33,7 +33,7 @@ class App {
     async open(): Promise<void> {
         this.phase = 'opening';
         this.failure = null;
-        const link = location.pathname === '/enrol';
+        const link = location.pathname === '/enrol' || location.pathname === '/invite';
         try {
             if (!this.opened) {
                 this.opened = await openCore();

@@ -111,6 +111,11 @@ export interface Browser {
     storage(): Promise<StorageState>;
     /** A token for the server's HTTP API, refreshed if need be. Errors: `unreachable`, `refused`, `not_enrolled`. */
     accessToken(): Promise<string>;
+    /**
+     * Makes a device of this browser for an account of the server that the app came from. `event` is needed by an account that
+     * has several. Errors: `login_failed`, `event_required`, `too_many_attempts`, `unreachable`, `not_muster`.
+     */
+    signIn(name: string, password: string, event: string): Promise<void>;
     /** The text of a QR code in the picture, where the browser itself reads none; none if there is none. */
     decodeQr(picture: ImageData): Promise<string | null>;
     /**

@@ -206,6 +206,15 @@ class FakeCore implements Core {
                 'enrolment_code_used',
                 'the enrolment code was used before: ask a coordinator for another',
             );
+        this.download();
+    }
+
+    async signIn(_name: string, password: string): Promise<void> {
+        if (password.startsWith('wrong')) throw this.world.error('login_failed', 'the name or the password is wrong');
+        this.download();
+    }
+
+    private download(): void {
         this.enrolled = true;
         this.arriving = 8;
         const step = setInterval(() => {

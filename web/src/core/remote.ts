@@ -146,7 +146,7 @@ export function openRemote(start: () => Worker, decodeQr: Core['decodeQr']): Cor
         choose: true, scan: true, scanBytes: true,
         checkIn: true, exit: true, undo: true, walkIn: true, settle: true, observe: true, reportIncident: true,
         arrive: true, offerAgain: true, setLabel: true, enrol: true, startSync: true, stopSync: true, storage: true, accessToken: true,
-        signOut: true, recoverDatabase: true,
+        signIn: true, signOut: true, recoverDatabase: true,
     }; // prettier-ignore
     const calls = Object.keys(passed).map((name) => [name, (...args: unknown[]) => page.call(name, args)]);
     return {

@@ -19,3 +19,15 @@ export function enrolmentLink(text: string, origin: string): string | null {
 export function ownServer(link: string, origin: string): boolean {
     return new URL(link).origin === origin;
 }
+
+/** What an enrolment link carries. */
+export function codeOf(link: string): string {
+    return new URL(link).hash.slice(1);
+}
+
+/** The code of an invitation that somebody opened or scanned, if it is one of this server. */
+export function invitationCode(text: string, origin: string): string {
+    if (!URL.canParse(text.trim())) return '';
+    const { origin: from, pathname, hash } = new URL(text.trim());
+    return from === origin && pathname === '/invite' && /^#[0-9a-z]{26}$/i.test(hash) ? hash.slice(1) : '';
+}

@@ -1,6 +1,8 @@
 import { MusterError } from '../core/api';
-import { NOW } from '../core/fake/program';
+import { NOW, event } from '../core/fake/program';
 import type * as s from './types';
+
+const DAY_MS = 24 * 60 * 60_000;
 
 /** A server that answers from memory, for looking at screens. */
 export class FakeServer implements s.Server {
@@ -11,6 +13,11 @@ export class FakeServer implements s.Server {
         { ...device('d0000000000000d4', 'Phone of a volunteer', 'staff', 2), pending: true, last_seen_at_ms: null },
         device('d0000000000000e5', 'Dace Ozolniece', 'presenter:p1', 600),
         { ...device('d0000000000000f6', 'Lost phone', 'staff', 1500), revoked_at_ms: NOW - 80_000_000 },
+    ];
+    private lease: s.Leases = { coordinator: 0, finance: 7 * DAY_MS, staff: 7 * DAY_MS, presenter: 30 * DAY_MS };
+    private members: s.AccountView[] = [
+        { account_id: 'a1', name: 'ben@example.org', role: 'finance', created_at_ms: NOW - 5 * DAY_MS },
+        { account_id: 'a2', name: 'liga@example.org', role: 'coordinator', created_at_ms: NOW - 40 * DAY_MS },
     ];
     private kept: s.QuarantinedView[] = [
         {
@@ -75,6 +82,68 @@ export class FakeServer implements s.Server {
 
     async revoke(id: string): Promise<void> {
         this.list = this.list.map((one) => (one.device_id === id ? { ...one, revoked_at_ms: Date.now() } : one));
+    }
+
+    async rename(id: string, name: string): Promise<void> {
+        this.away();
+        this.list = this.list.map((one) => (one.device_id === id ? { ...one, name } : one));
+    }
+
+    async setRole(id: string, role: s.RoleKind, presenter?: string): Promise<void> {
+        this.away();
+        const text = presenter ? `${role}:${presenter}` : role;
+        this.list = this.list.map((one) => (one.device_id === id ? { ...one, role: text } : one));
+    }
+
+    async leases(): Promise<s.Leases> {
+        this.away();
+        return this.lease;
+    }
+
+    async setLeases(leases: Partial<s.Leases>): Promise<s.Leases> {
+        this.away();
+        this.lease = { ...this.lease, ...leases };
+        return this.lease;
+    }
+
+    async accounts(): Promise<s.AccountView[]> {
+        this.away();
+        return this.members;
+    }
+
+    async invite(role: s.DeskRole): Promise<s.InvitationView> {
+        this.away();
+        const code = '5X9T2W8R4V6B1N0CYHJD7ZQK3M';
+        const link = `https://muster.example.org/invite#${code}`;
+        return { code, link, role, expires_at_ms: Date.now() + 7 * DAY_MS };
+    }
+
+    async removeAccount(id: string): Promise<void> {
+        this.away();
+        this.members = this.members.filter((one) => one.account_id !== id);
+    }
+
+    async preview(code: string): Promise<s.PreviewView> {
+        this.away();
+        if (code.endsWith('USED'))
+            throw new MusterError('enrolment_code_used', 'needs_user', 'the enrolment code was used before', '');
+        return {
+            event_name: event.name,
+            role: 'staff',
+            named: code.endsWith('NAMED'),
+            checkpoints: 0,
+            approve: code.endsWith('WA1T'),
+            lease_ms: 7 * DAY_MS,
+            expires_at_ms: Date.now() + 15 * 60_000,
+            devices_left: 1,
+        };
+    }
+
+    async accept(code: string): Promise<string> {
+        this.away();
+        if (code.endsWith('USED'))
+            throw new MusterError('invitation_unknown', 'needs_user', 'there is no such invitation', '');
+        return 'e1';
     }
 
     async importFile(file: Blob, source: string, sent: (part: number) => void): Promise<s.ImportView> {

@@ -34,6 +34,43 @@ export class HttpServer implements s.Server {
         await this.send('DELETE', `devices/${device}`);
     }
 
+    async rename(device: string, name: string): Promise<void> {
+        await this.send('PUT', `devices/${device}/name`, { name });
+    }
+
+    async setRole(device: string, role: s.RoleKind, presenter?: string): Promise<void> {
+        await this.send('PUT', `devices/${device}/role`, { role, presenter });
+    }
+
+    async leases(): Promise<s.Leases> {
+        return (await this.ask<{ lease_ms: s.Leases }>('GET', 'leases')).lease_ms;
+    }
+
+    async setLeases(leases: Partial<s.Leases>): Promise<s.Leases> {
+        return (await this.ask<{ lease_ms: s.Leases }>('PUT', 'leases', { lease_ms: leases })).lease_ms;
+    }
+
+    async accounts(): Promise<s.AccountView[]> {
+        return (await this.ask<{ accounts: s.AccountView[] }>('GET', 'accounts')).accounts;
+    }
+
+    invite(role: s.DeskRole): Promise<s.InvitationView> {
+        return this.ask('POST', 'invitations', { role });
+    }
+
+    async removeAccount(account: string): Promise<void> {
+        await this.send('DELETE', `accounts/${account}`);
+    }
+
+    async preview(code: string): Promise<s.PreviewView> {
+        return (await request('POST', '/api/v1/devices/enrol/preview', {}, { code })).json() as Promise<s.PreviewView>;
+    }
+
+    async accept(code: string, name: string, password: string): Promise<string> {
+        const answer = await request('POST', '/api/v1/invitations/accept', {}, { code, name, password });
+        return ((await answer.json()) as { event_id: string }).event_id;
+    }
+
     async exportFile(format: s.ExportFormat): Promise<Blob> {
         return (await this.send('GET', `exports/${format}`)).blob();
     }
@@ -74,21 +111,29 @@ export class HttpServer implements s.Server {
     }
 
     private async send(method: string, rest: string, body?: unknown): Promise<Response> {
-        const headers: Record<string, string> = { Authorization: `Bearer ${await this.token()}` };
-        const options: RequestInit = { method, headers };
-        if (body !== undefined) {
-            headers['Content-Type'] = 'application/json';
-            options.body = JSON.stringify(body);
-        }
-        let answer: Response;
-        try {
-            answer = await fetch(this.path(rest), options);
-        } catch {
-            throw unreachable();
-        }
-        if (!answer.ok) throw failed(answer.status, parse(await answer.text()));
-        return answer;
+        return request(method, this.path(rest), { Authorization: `Bearer ${await this.token()}` }, body);
     }
+}
+
+async function request(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: unknown,
+): Promise<Response> {
+    const options: RequestInit = { method, headers };
+    if (body !== undefined) {
+        options.headers = { ...headers, 'Content-Type': 'application/json' };
+        options.body = JSON.stringify(body);
+    }
+    let answer: Response;
+    try {
+        answer = await fetch(path, options);
+    } catch {
+        throw unreachable();
+    }
+    if (!answer.ok) throw failed(answer.status, parse(await answer.text()));
+    return answer;
 }
 
 function parse(text: string): Failure {

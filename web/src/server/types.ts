@@ -1,7 +1,44 @@
 /** What the server's HTTP API takes and answers (docs/API.md), in its own spelling. */
 
+export type RoleKind = 'coordinator' | 'finance' | 'staff' | 'presenter';
+
+/** What a phone would be that joins with a code. */
+export interface PreviewView {
+    event_name: string;
+    role: RoleKind;
+    /** Whether it has a name already, whatever it calls itself. */
+    named: boolean;
+    /** How many checkpoints it may serve; 0 means all. */
+    checkpoints: number;
+    /** Whether it waits then until a coordinator lets it in. */
+    approve: boolean;
+    lease_ms: number;
+    expires_at_ms: number;
+    devices_left: number;
+}
+
+/** For how long devices work without contact; 0 for no end. */
+export type Leases = Record<RoleKind, number>;
+
+/** Those whom accounts are for: they sit at a desk. */
+export type DeskRole = 'coordinator' | 'finance';
+
+export interface AccountView {
+    account_id: string;
+    name: string;
+    role: string;
+    created_at_ms: number;
+}
+
+export interface InvitationView {
+    code: string;
+    link: string;
+    role: string;
+    expires_at_ms: number;
+}
+
 export interface CodeRequest {
-    role: 'coordinator' | 'finance' | 'staff' | 'presenter';
+    role: RoleKind;
     name?: string;
     presenter?: string;
     checkpoints?: string[];
@@ -88,6 +125,18 @@ export interface Server {
     addDevice(wish: CodeRequest): Promise<CodeView>;
     approve(device: string): Promise<void>;
     revoke(device: string): Promise<void>;
+    rename(device: string, name: string): Promise<void>;
+    /** `presenter` says whose device it is, for that role. */
+    setRole(device: string, role: RoleKind, presenter?: string): Promise<void>;
+    leases(): Promise<Leases>;
+    setLeases(leases: Partial<Leases>): Promise<Leases>;
+    accounts(): Promise<AccountView[]>;
+    invite(role: DeskRole): Promise<InvitationView>;
+    removeAccount(account: string): Promise<void>;
+    /** What a phone would be that joins with a code; the code stays good. For phones that belong to no event yet. */
+    preview(code: string): Promise<PreviewView>;
+    /** Makes the account, or gives one that is there this event too; says which event. For whoever was invited. */
+    accept(code: string, name: string, password: string): Promise<string>;
     /** `sent` is told how much of the file has gone, from 0 to 1. */
     importFile(file: Blob, source: string, sent: (part: number) => void): Promise<ImportView>;
     exportFile(format: ExportFormat): Promise<Blob>;

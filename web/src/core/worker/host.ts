@@ -120,6 +120,8 @@ export class Host {
         switch (method) {
             case 'enrol':
                 return this.#enrol(text(args[0]), text(args[1]));
+            case 'signIn':
+                return this.#signIn(text(args[0]), text(args[1]), text(args[2]));
             case 'accessToken':
                 return this.#accessToken();
             case 'storage':
@@ -160,6 +162,15 @@ export class Host {
         const { status, body } = await post(question.url, question.body);
         this.#run((client) => {
             client.enrolled(link, deviceName, status, body);
+        });
+    }
+
+    /** Whoever signs in gets what an enrolled device gets, in the same words: to the core it is an enrolment at this server. */
+    async #signIn(name: string, password: string, event: string): Promise<void> {
+        const asked = { name, password, ...(event ? { event_id: event } : {}) };
+        const { status, body } = await post(`${location.origin}/api/v1/login`, JSON.stringify(asked));
+        this.#run((client) => {
+            client.enrolled(`${location.origin}/enrol#login`, '', status, body);
         });
     }
 
