@@ -266,6 +266,20 @@ mod tests {
     }
 
     #[test]
+    fn records_are_edited_by_those_who_edit_and_needs_by_whose_they_are() {
+        for kind in DocKind::ALL {
+            for collection in kind.collections() {
+                let edits = |role| access(role, kind).edits(collection);
+                assert_eq!(edits(RoleKind::Coordinator), access(RoleKind::Coordinator, kind) == Access::Edit, "{kind}");
+                assert!(!edits(RoleKind::Staff), "{kind} {collection}");
+                assert_eq!(edits(RoleKind::Presenter), *collection == "needs", "{kind} {collection}");
+                assert_eq!(kind.collection_named(collection), Some(*collection));
+            }
+            assert_eq!(kind.collection_named("nothing"), None);
+        }
+    }
+
+    #[test]
     fn a_presenter_reads_only_their_own_logistics() {
         let (mine, theirs) = (PresenterId::from_random([1; 10]), PresenterId::from_random([2; 10]));
         let role = Role::Presenter(mine);

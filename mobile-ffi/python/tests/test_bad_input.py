@@ -120,7 +120,8 @@ async def test_a_damaged_database_is_put_aside(tmp_path):
     recovered = await recover_database(Config(database=str(database)))
     assert await recovered.client.me() is None
     assert pathlib.Path(recovered.aside.database).read_bytes().startswith(b"not a database")
-    assert json.loads(pathlib.Path(recovered.aside.export_file).read_text()) == {"complete": False, "facts": []}
+    exported = json.loads(pathlib.Path(recovered.aside.export_file).read_text())
+    assert exported == {"complete": False, "facts": [], "edits": []}
     await recovered.client.shutdown()
 
 

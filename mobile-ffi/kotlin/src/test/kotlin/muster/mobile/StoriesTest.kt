@@ -121,12 +121,14 @@ class StoriesTest {
     fun `a coordinator edits a session, field by field`() = runBlocking {
         val desk = Stage.phone("Desk", role = "coordinator")
         val session = desk.sessions(SessionFilter()).first()
-        assertTrue(desk.editSession(session.id, listOf(SessionEdit.Subtitle("With coffee"), SessionEdit.Cancelled(true))))
+        val edits = listOf(SessionEdit.Subtitle("With coffee"), SessionEdit.Cancelled(true))
+        assertTrue(desk.editSession(session.id, edits))
         val seen = desk.sessions(SessionFilter()).first { it.id == session.id }
         assertEquals(listOf(session.title, "With coffee", true), listOf(seen.title, seen.subtitle, seen.cancelled))
         assertTrue(desk.conflicts().isEmpty())
         desk.until("the server has it") { desk.unsentEdits().isEmpty() }
-        desk.editSession(session.id, listOf(SessionEdit.Subtitle(session.subtitle), SessionEdit.Cancelled(session.cancelled)))
+        val asBefore = listOf(SessionEdit.Subtitle(session.subtitle), SessionEdit.Cancelled(session.cancelled))
+        assertTrue(desk.editSession(session.id, asBefore))
         desk.shutdown()
     }
 
