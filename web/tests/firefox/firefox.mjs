@@ -5,8 +5,8 @@ import { launch as start } from 'puppeteer-core';
 /** Debian's name, and that of others. */
 const FIREFOXES = ['/usr/bin/firefox-esr', '/usr/bin/firefox', '/usr/lib64/firefox/firefox'];
 
-/** For how long something may take to be on the screen. */
-const PATIENCE_MS = 30_000;
+/** For how long something may take to be on the screen, where others work at the machine too. */
+export const PATIENCE_MS = 60_000;
 
 /** What Firefox itself says, as if it were an error of the page, when nobody answers a WebSocket. */
 const UNREACHED = /^(Firefox can.t establish a connection to the server|The connection to) .*ws:/;

@@ -16,7 +16,7 @@ import lighthouse from 'lighthouse';
 import { launch } from 'puppeteer-core';
 import { FLAGS, SAMPLES, Server, browserPath } from '../core/stage.mjs';
 import { APP } from '../day/people.mjs';
-import { part, says } from '../firefox/firefox.mjs';
+import { PATIENCE_MS, part, says } from '../firefox/firefox.mjs';
 
 const LEAST = 95;
 const ALL = ['performance', 'accessibility', 'best-practices'];
@@ -33,6 +33,7 @@ const LOOKS = CATEGORIES.includes('performance') ? 5 : 1;
 async function door(server, browser) {
     const event = await server.event(join(SAMPLES, 'conference.xml'), join(SAMPLES, 'attendees.csv'));
     const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     await page.goto(await server.invite(event, 'staff', 'Gate L'));
     await part(page, 'button', 'Join').click();
     await says(page, 'Everything is here. The network is not needed any more.');
