@@ -310,3 +310,25 @@ fn two_phones_tell_each_other_without_a_server() {
     assert!(matches!(again.verdict, Verdict::AlreadyIn { .. }), "the other phone's entry counts here");
     assert_eq!(world.phones[0].status(now).unwrap().servers[0].facts_not_there, 2, "a phone is no server");
 }
+
+#[test]
+fn whoever_shows_what_is_missing_is_told_when_the_last_document_is_there() {
+    let mut world = World::new(20);
+    for kind in [DocKind::Plan, DocKind::Budget, DocKind::Contacts] {
+        match kind {
+            DocKind::Contacts => (0..2).for_each(|shard| drop(world.server.doc(DocRef::shard(kind, shard)))),
+            _ => drop(world.server.doc(DocRef::whole(kind))),
+        }
+    }
+    let phone = world.add_phone(Role::Coordinator);
+    world.start(phone);
+    let mut shown = usize::MAX;
+    while !world.run_for(1) {
+        if std::mem::take(&mut world.topics[phone]).contains(&Topic::Status) {
+            let now = world.now;
+            shown = world.phones[phone].status(now).unwrap().missing.len();
+        }
+    }
+    let now = world.now;
+    assert_eq!(shown, world.phones[phone].status(now).unwrap().missing.len());
+}
