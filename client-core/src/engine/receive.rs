@@ -227,6 +227,8 @@ impl Engine {
                     self.index_later(cx, doc);
                 }
                 self.review(cx, doc)?;
+                // One document less is missing: whoever shows what is, looks again.
+                cx.topics.insert(Topic::Status);
             }
             Change::Keys(keys) => {
                 self.refresh_view(&doc, &Stale::Keys(&keys))?;

@@ -1,7 +1,7 @@
 //! Links that break, servers that refuse, shards that appear.
 
 use muster_model::access::Role;
-use muster_model::attendee::Attendee;
+use muster_model::attendee::{Attendee, Contact};
 use muster_model::document::{DocKind, DocRef};
 use muster_model::event::{Event as EventRecord, OnlyKey};
 use muster_model::verdict::Verdict;
@@ -309,4 +309,26 @@ fn two_phones_tell_each_other_without_a_server() {
     let again = world.phones[1].scan(now, gate(), &code(1), Answers::new()).unwrap();
     assert!(matches!(again.verdict, Verdict::AlreadyIn { .. }), "the other phone's entry counts here");
     assert_eq!(world.phones[0].status(now).unwrap().servers[0].facts_not_there, 2, "a phone is no server");
+}
+
+#[test]
+fn whoever_shows_what_is_missing_is_told_when_the_last_document_is_there() {
+    let mut world = World::new(20);
+    let phone = world.add_phone(Role::Coordinator);
+    world.start(phone);
+    world.run();
+    world.network_down();
+    let contact = Contact { email: "a@example.org".into(), ..Contact::default() };
+    world.server.put(DocRef::shard(DocKind::Contacts, 1), &[(attendee(1), contact)]);
+    let now = world.now;
+    let mut shown = world.phones[phone].status(now).unwrap().missing;
+    world.network = true;
+    world.now = world.now.plus_ms(31_000);
+    while !world.run_for(1) {
+        if std::mem::take(&mut world.topics[phone]).contains(&Topic::Status) {
+            let now = world.now;
+            shown = world.phones[phone].status(now).unwrap().missing;
+        }
+    }
+    assert!(!shown.contains(&DocRef::shard(DocKind::Contacts, 1)), "{shown:?}");
 }
