@@ -2,6 +2,8 @@
 //!
 //! The shell asks over HTTP and hands the answer back; what is asked and what an answer means is here, for every platform.
 
+use std::net::Ipv6Addr;
+
 use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
 use muster_protocol::RetryClass;
@@ -93,7 +95,9 @@ impl EnrolmentLink {
             return Err(EnrolError::NotALink);
         }
         let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
-        Ok(Self { server_url: format!("{scheme}://{authority}"), code: Token::new(code) })
+        let server_url = format!("{scheme}://{authority}");
+        parts(&server_url).ok_or(EnrolError::NotALink)?;
+        Ok(Self { server_url, code: Token::new(code) })
     }
 
     /// What to ask the server. The code is spent even if the answer is lost: then ask a coordinator for another.
@@ -213,7 +217,11 @@ fn parts(address: &str) -> Option<(String, String, &str)> {
         _ => (authority, None),
     };
     let port_is_one = port.is_none_or(|port| port.parse::<u16>().is_ok());
-    let known = !host.is_empty() && port_is_one && !authority.contains(odd);
+    let host_is_one = match host.strip_prefix('[') {
+        Some(bracketed) => bracketed.strip_suffix(']').is_some_and(|inside| inside.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains([':', '[', ']']),
+    };
+    let known = host_is_one && port_is_one && !authority.contains(odd);
     known.then(|| (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase(), path))
 }
 
@@ -270,6 +278,9 @@ mod tests {
             "https://somebody@x/enrol#A",
             "https://x y/enrol#A",
             "https://x\\y#A",
+            "https://[::1#A",
+            "http://[::11m:80#A",
+            "https://a:b:80#A",
         ];
         for text in texts {
             assert_eq!(EnrolmentLink::parse(text), Err(EnrolError::NotALink), "{text}");

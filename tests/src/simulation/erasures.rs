@@ -181,6 +181,7 @@ impl World<'_> {
             return Err(Rule::Forget.broken(format!("{document} is written to though it has ended")));
         }
         self.check_nameless("the server", &self.server_shadows)?;
+        self.phones.iter_mut().try_for_each(super::phone::Phone::read_disk)?;
         for phone in &self.phones {
             let whose = format!("phone {}", phone.number);
             self.check_nameless(&whose, &phone.shadows)?;
