@@ -122,6 +122,9 @@ pub enum SyncError {
     /// Automerge does not apply the changes.
     #[error("the changes could not be applied: {0}")]
     Apply(#[from] automerge::AutomergeError),
+    /// A change is not in the form in which Automerge would load it again.
+    #[error("a change is not written as Automerge writes it")]
+    Form,
     /// A saved sync state is damaged.
     #[error("the saved sync state could not be read: {0}")]
     State(#[from] automerge::sync::DecodeStateError),
@@ -134,6 +137,7 @@ impl SyncError {
         match self {
             Self::Decode(_) | Self::State(_) => ProtocolCode::SyncDecode,
             Self::Apply(_) => ProtocolCode::SyncApply,
+            Self::Form => ProtocolCode::GuardMalformed,
         }
     }
 }

@@ -17,7 +17,7 @@ mod sync_message;
 
 use std::ops::Range;
 
-use automerge::ChangeHash;
+use automerge::{Change, ChangeHash};
 
 pub use chunk::check_chunks;
 pub use sync_message::check_sync_message;
@@ -342,6 +342,15 @@ impl GuardError {
             Self::Orphans { .. } => ProtocolCode::GuardOrphans,
         }
     }
+}
+
+/// Whether a change is written as Automerge writes it. One change can be written in many ways: in shorter runs, with more rows
+/// than there are operations, naming actors that it does not need. Automerge 0.12 takes them all, but stores what they say and
+/// not how it was written. When it loads that, it writes the change in its own way, which has another hash: what depends on the
+/// change is missing it then, and the document can never be loaded again. So nothing else may be applied.
+#[must_use]
+pub fn is_in_own_form(change: &Change) -> bool {
+    Change::from(change.decode()).hash() == change.hash()
 }
 
 #[cfg(test)]

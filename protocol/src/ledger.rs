@@ -4,7 +4,7 @@
 //! wait in Automerge's queue, are saved and loaded again for ever, and move no heads: so how many may
 //! wait is bounded. And Automerge 0.12 asserts that each change of an actor follows its previous one
 //! (`src/change_graph.rs`, `add_changes`): a gap is a panic, so it is refused here, and so are
-//! operation numbers used twice. It also panics at a change that names an actor who wrote nothing yet
+//! operation numbers used twice, or lower than those that a change depends on. It also panics at a change that names an actor who wrote nothing yet
 //! (`src/op_set2/change/batch.rs`, `import_ops`).
 //!
 //! One ledger per open document, shared by all peers.
@@ -179,7 +179,7 @@ impl DocLedger {
             }
         }
         let ready = ready_in_order(doc, &queue);
-        self.check_sequences(&queue, &ready)?;
+        self.check_sequences(doc, &queue, &ready)?;
         let ready: HashSet<usize> = ready.into_iter().collect();
         let (mut expected, mut waiting) = (Vec::new(), Vec::new());
         for (at, change) in queue.into_iter().enumerate() {
@@ -197,9 +197,10 @@ impl DocLedger {
 
     /// Each change must carry the number after its author's last one, and new operation numbers, and name nobody who wrote
     /// nothing before it.
-    fn check_sequences(&self, queue: &[Orphan], ready: &[usize]) -> Result<(), GuardError> {
+    fn check_sequences(&self, doc: &Automerge, queue: &[Orphan], ready: &[usize]) -> Result<(), GuardError> {
         let mut last: HashMap<&[u8], Last> = HashMap::new();
         let mut highest = self.highest_op;
+        let mut applied: HashMap<ChangeHash, u64> = HashMap::new();
         let mut before: HashSet<&[u8]> = HashSet::new();
         for change in ready.iter().filter_map(|at| queue.get(*at)) {
             let stored = self.last.get(&change.actor).copied().unwrap_or_default();
@@ -208,7 +209,9 @@ impl DocLedger {
                 let what = "the sequence number of a change";
                 return Err(GuardError::Sequence { what, value: change.seq });
             }
-            if change.start_op <= last.op {
+            // Nor before what the change depends on, or Automerge cannot load what it saved of it (0.12
+            // `src/change_graph.rs`, `num_ops_vec`).
+            if change.start_op <= last.op || change.start_op < start_after(doc, &applied, &change.deps) {
                 let what = "the start operation of a change";
                 return Err(GuardError::Sequence { what, value: change.start_op });
             }
@@ -225,6 +228,7 @@ impl DocLedger {
             }
             before.insert(&change.actor);
             highest = highest.max(change.max_op());
+            applied.insert(change.hash, change.max_op());
             *last = Last { seq: change.seq, op: change.max_op() };
         }
         Ok(())
@@ -241,6 +245,15 @@ impl DocLedger {
         }
         Ok(())
     }
+}
+
+/// The number of the first operation that a change can begin with which depends on these: they are in the document, or among
+/// those that are applied before it, of which the last operations are given.
+#[must_use]
+pub fn start_after(doc: &Automerge, applied: &HashMap<ChangeHash, u64>, deps: &[ChangeHash]) -> u64 {
+    let stored = |dep: &ChangeHash| doc.get_change_meta_by_hash(dep).map(|change| change.max_op);
+    let last = deps.iter().filter_map(|dep| applied.get(dep).copied().or_else(|| stored(dep))).max();
+    last.unwrap_or_default().saturating_add(1)
 }
 
 /// Which of the queue can be applied, in the very order in which Automerge applies them (0.12

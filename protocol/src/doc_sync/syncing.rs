@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use automerge::sync::{Capability, Have, Message, MessageFlags, SyncDoc};
-use automerge::{Automerge, ChangeHash, PatchLog, ReadDoc};
+use automerge::{Automerge, Change, ChangeHash, PatchLog, ReadDoc};
 
 use super::{DocSync, Outgoing, Received, RefusedChanges, Reset, Role, SyncError, has_change};
-use crate::guard::{ChangeSummary, SyncSummary};
+use crate::guard::{ChangeSummary, SyncSummary, is_in_own_form};
 
 /// Hashes remembered one by one as sent: a whole document of 20,000 changes would cost each of a
 /// thousand peers a megabyte.
@@ -68,6 +68,9 @@ impl DocSync {
                 let is_refused = |change: &&ChangeSummary| refused.contains(&change.hash);
                 let are_refused: Vec<&ChangeSummary> = news.iter().copied().filter(is_refused).collect();
                 news.retain(|change| !refused.contains(&change.hash));
+                if !news.iter().all(|change| is_stored_as_is(change, data)) {
+                    return Err(SyncError::Form);
+                }
                 // Automerge takes its time to find that it knows a change: a hub has applied most of them together.
                 if !are_refused.is_empty() {
                     let allowed = bytes_of(&news, data);
@@ -298,6 +301,12 @@ fn builds_on_known(doc: &Automerge, have: Option<&[Have]>, known: &[ChangeHash])
 
 fn unknown_changes<'s>(doc: &Automerge, summary: &'s SyncSummary) -> Vec<&'s ChangeSummary> {
     summary.changes().iter().filter(|change| !has_change(doc, &change.hash)).collect()
+}
+
+/// Whether Automerge can load a change again that it stored.
+fn is_stored_as_is(change: &ChangeSummary, data: &[u8]) -> bool {
+    let bytes = data.get(change.range.clone()).unwrap_or_default().to_vec();
+    Change::from_bytes(bytes).is_ok_and(|change| is_in_own_form(&change))
 }
 
 /// The chunks of these changes, one after the other.

@@ -106,6 +106,7 @@ proptest! {
     #[test]
     fn real_changes_pass_compressed_or_not(doc in histories()) {
         for mut change in doc.get_changes(&[]) {
+            prop_assert!(is_in_own_form(&change));
             let raw = check_chunks(change.raw_bytes(), &GuardLimits::phone()).unwrap();
             agrees(&raw.changes[0], &change);
             let bytes = change.bytes().into_owned();
@@ -190,5 +191,48 @@ proptest! {
         }
         let _ = check_sync_message(&bytes, &GuardLimits::bulk_import(), &DocumentSize::default());
         let _ = check_chunks(&bytes, &GuardLimits::bulk_import());
+    }
+}
+
+/// Whatever Automerge writes is in its own form: lists, texts, marks, counters, deletions, conflicts, long changes, empty ones.
+#[test]
+fn honest_work_of_every_kind_is_in_its_own_form() {
+    use automerge::marks::{ExpandMark, Mark};
+
+    let mut doc = document(2);
+    let mut tx = doc.transaction();
+    let list = tx.put_object(ROOT, "list", ObjType::List).unwrap();
+    let text = tx.put_object(ROOT, "text", ObjType::Text).unwrap();
+    tx.put(ROOT, "counter", ScalarValue::counter(3)).unwrap();
+    (0..40).for_each(|at| tx.insert(&list, at, i64::try_from(at).unwrap() * 7 % 5).unwrap());
+    tx.splice_text(&text, 0, 0, &"Rīga and ☂ ".repeat(200)).unwrap();
+    tx.commit_with(CommitOptions::default().with_message("begun").with_time(1_810_771_200));
+    let mut others = [document(1), document(3)];
+    for (number, other) in others.iter_mut().enumerate() {
+        other.merge(&mut doc).unwrap();
+        let mut tx = other.transaction();
+        tx.increment(ROOT, "counter", 1 + i64::try_from(number).unwrap()).unwrap();
+        tx.delete(&list, 5).unwrap();
+        tx.put(&list, 0, "first").unwrap();
+        tx.splice_text(&text, 3, 2, "x").unwrap();
+        tx.mark(&text, Mark::new("bold".to_owned(), true, 2, 9), ExpandMark::Both).unwrap();
+        let map = tx.insert_object(&list, 1, ObjType::Map).unwrap();
+        for value in [ScalarValue::Null, 1.5.into(), ScalarValue::Timestamp(7), vec![1_u8, 2].into(), u64::MAX.into()] {
+            tx.put(&map, "value", value).unwrap();
+        }
+        tx.commit();
+    }
+    for other in &mut others {
+        doc.merge(other).unwrap();
+    }
+    let mut tx = doc.transaction();
+    tx.delete(ROOT, "list").unwrap();
+    tx.commit();
+    doc.empty_commit(CommitOptions::default());
+    let stored = Automerge::load(&doc.save()).unwrap();
+    for change in doc.get_changes(&[]).iter().chain(&stored.get_changes(&[])) {
+        assert!(is_in_own_form(change), "{:?}", change.decode());
+        let compressed = Change::from_bytes(change.clone().bytes().to_vec()).unwrap();
+        assert!(is_in_own_form(&compressed));
     }
 }

@@ -95,6 +95,43 @@ fn what_was_expected_is_known_as_well_as_what_was_looked_for() {
     }
 }
 
+/// Automerge applies a change that begins before what it depends on, and cannot load what it saved of it. One that begins later,
+/// as an edit of an earlier state does, it can.
+#[test]
+fn a_change_begins_after_all_that_it_depends_on() {
+    let mut doc = document("server");
+    (0..5).for_each(|round| edit(&mut doc, &round.to_string()));
+    let mut phone = doc.clone().with_actor(ActorId::from(&b"phone"[..]));
+    let before = doc.get_heads();
+    phone
+        .transact::<_, _, automerge::AutomergeError>(|tx| {
+            tx.put(ROOT, "a", 1)?;
+            tx.put(ROOT, "b", 2)?;
+            tx.delete(ROOT, "0")
+        })
+        .unwrap();
+    (0..3).for_each(|round| edit(&mut doc, &format!("meanwhile {round}")));
+    let change = phone.get_changes(&before)[0].decode();
+    assert_eq!((change.start_op.get(), change.operations.len()), (6, 3));
+    for start in 1..=12 {
+        let mut moved = change.clone();
+        moved.start_op = std::num::NonZeroU64::new(start).unwrap();
+        let moved = Change::from(moved).raw_bytes().to_vec();
+        let admitted = DocLedger::read(&doc, PendingLimits::default()).admit(&doc, &summaries(&moved));
+        // Up to 9, the first number that nobody has used.
+        if (6..=9).contains(&start) {
+            admitted.unwrap();
+            let mut applied = doc.clone();
+            applied.load_incremental(&moved).unwrap();
+            let loaded = Automerge::load(&applied.save()).unwrap();
+            assert_eq!((loaded.get_heads().len(), loaded.get_heads()), (2, applied.get_heads()), "{start}");
+            assert_eq!(loaded.get_changes(&[]).len(), applied.get_changes(&[]).len(), "{start}");
+        } else {
+            assert!(matches!(admitted, Err(GuardError::Sequence { value, .. }) if value == start), "{start}");
+        }
+    }
+}
+
 #[test]
 fn two_devices_with_one_actor_are_noticed() {
     let mut first = document("cloned");

@@ -1,6 +1,7 @@
 //! What bytes alone do not show: it takes the document to see it.
 
-use muster_protocol::{DocLedger, PendingLimits};
+use muster_protocol::guard::is_in_own_form;
+use muster_protocol::{DocLedger, DocSync, DocSyncOptions, PendingLimits, Role};
 
 use super::*;
 
@@ -108,4 +109,49 @@ fn an_author_footer_in_a_later_change_would_panic() {
     doc.load_incremental(&first).unwrap();
     let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| doc.load_incremental(&second)));
     assert!(panics.is_err(), "Automerge checks this by itself now: the guard may be simpler");
+}
+
+/// A change whose column says "not an insertion" fifty times for one operation: the same words in another form. What Automerge
+/// stores of it, it cannot load again, so nobody may apply it.
+#[test]
+fn a_change_in_another_form_would_make_a_document_that_cannot_be_loaded() {
+    let mut doc = document(b"victim");
+    doc.load_incremental(&change_chunk(&build::puts(2, b"k").encode())).unwrap();
+    let with = |insert: u64| {
+        let mut body = build::puts(2, b"l");
+        body.actor = b"mallory".to_vec();
+        body.columns
+            .iter_mut()
+            .filter(|(spec, _)| *spec == 0x34)
+            .for_each(|(_, column)| *column = build::unsigned(insert));
+        change_chunk(&body.encode())
+    };
+    let (plain, odd) = (with(2), with(50));
+    assert!(is_in_own_form(&Change::try_from(plain.as_slice()).unwrap()));
+    let change = Change::try_from(odd.as_slice()).unwrap();
+    assert!(!is_in_own_form(&change));
+    let later = |of: &[u8]| {
+        let mut body = build::puts(2, b"m");
+        (body.actor, body.seq, body.start_op) = (b"mallory".to_vec(), 2, 3);
+        body.deps = vec![Change::try_from(of).unwrap().hash().0];
+        change_chunk(&body.encode())
+    };
+    for (first, taken) in [(&plain, true), (&odd, false)] {
+        let data = Message::of(vec![first.clone(), later(first)]).encode();
+        let summary = check(&data).unwrap();
+        DocLedger::read(&doc, PendingLimits::default()).admit(&doc, summary.changes()).unwrap();
+        let mut victim = doc.clone();
+        let received = DocSync::new(Role::Full, DocSyncOptions::default()).receive(&mut victim, &summary, &data);
+        match received {
+            Ok(_) => assert!(taken && victim.get_heads() != doc.get_heads()),
+            Err(error) => assert!(!taken && error.code().as_str() == "guard_malformed", "{error}"),
+        }
+        // Why: this is what Automerge does with it.
+        let mut unguarded = doc.clone();
+        unguarded.load_incremental(&[first.clone(), later(first)].concat()).unwrap();
+        let load =
+            || Automerge::load(&unguarded.save()).is_ok_and(|loaded| loaded.get_heads() == unguarded.get_heads());
+        let loads = std::panic::catch_unwind(load).unwrap_or_default();
+        assert_eq!(loads, taken, "Automerge stores other forms as they are by now: they may be taken");
+    }
 }

@@ -7,15 +7,15 @@
 //!
 //! Each change is decoded once; nothing walks the document.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use automerge::{ActorId, Change, ChangeHash};
 use muster_model::admission::reading::{Awaited, Reader};
 use muster_model::admission::{Author, Refusal, Writer, judge, max_operations};
 use muster_model::document::is_genesis_actor;
 use muster_model::id::DeviceId;
-use muster_protocol::guard::ChangeSummary;
-use muster_protocol::{ProtocolCode, has_change};
+use muster_protocol::guard::{ChangeSummary, is_in_own_form};
+use muster_protocol::{ProtocolCode, has_change, start_after};
 
 use super::{Admission, Decision, RefusedChange, Upload, with_dependants};
 use crate::hub::authors::Standing;
@@ -80,8 +80,8 @@ struct Message<'a> {
     reader: Reader<'a>,
     refused: Vec<RefusedChange>,
     admitted: Vec<Change>,
-    /// Changes of the message that are let in and wait for nothing.
-    ready: HashSet<ChangeHash>,
+    /// Changes of the message that are let in and wait for nothing, with their last operations.
+    ready: HashMap<ChangeHash, u64>,
     highest_op: u64,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Message<'a> {
     fn new(upload: &'a Upload<'a>, awaited: &'a Awaited) -> Self {
         let reader = Reader::new(upload.doc, upload.document, awaited);
         let highest_op = upload.highest_op;
-        Self { upload, reader, refused: Vec::new(), admitted: Vec::new(), ready: HashSet::new(), highest_op }
+        Self { upload, reader, refused: Vec::new(), admitted: Vec::new(), ready: HashMap::new(), highest_op }
     }
 
     fn finish(self) -> Judged {
@@ -104,16 +104,19 @@ impl<'a> Message<'a> {
     }
 
     fn judge_chunk(&mut self, summary: &ChangeSummary) {
-        let knows = |dep: &ChangeHash| self.ready.contains(dep) || has_change(self.upload.doc, dep);
+        let knows = |dep: &ChangeHash| self.ready.contains_key(dep) || has_change(self.upload.doc, dep);
         let is_ready = summary.deps.iter().all(knows);
         let bytes = self.upload.data.get(summary.range.clone()).unwrap_or_default();
-        let judged = if is_ready && summary.start_op > self.highest_op.saturating_add(1) {
+        let first = start_after(self.upload.doc, &self.ready, &summary.deps);
+        let possible = first..=self.highest_op.saturating_add(1);
+        let judged = if is_ready && !possible.contains(&summary.start_op) {
             // Automerge counts on from what a change depends on; one that jumps ahead would win over all that others
-            // write. What waits for others is looked at when they come, by the ledger.
+            // write, and with one that begins before that the document could not be loaded again. What waits for others is looked at when they come, by the ledger.
             Err(ProtocolCode::GuardSequence)
         } else {
             Change::from_bytes(bytes.to_vec())
                 .map_err(|_| ProtocolCode::SyncDecode)
+                .and_then(|change| is_in_own_form(&change).then_some(change).ok_or(ProtocolCode::GuardMalformed))
                 .and_then(|change| self.judge(&change).map(|()| self.admitted.push(change)))
         };
         match judged {
@@ -124,7 +127,7 @@ impl<'a> Message<'a> {
             Ok(()) if is_ready => {
                 let last = summary.start_op.saturating_add(summary.ops).saturating_sub(1);
                 self.highest_op = self.highest_op.max(last);
-                self.ready.insert(summary.hash);
+                self.ready.insert(summary.hash, last);
             }
             Ok(()) => {}
         }

@@ -219,14 +219,15 @@ async fn operation_numbers_do_not_travel_in_time() {
         transaction.commit();
         doc.get_last_local_change().unwrap()
     });
-    for start_op in [1_000, 4_000_000_000] {
-        let mut later = made.decode();
-        later.start_op = NonZeroU64::new(start_op).unwrap();
-        later.hash = None;
-        let later = Change::from(later);
-        phone.send_changes(CHECKINS, &[later.raw_bytes()], vec![later.hash()]);
-        phone.until("the refusal", |state| !state.notices.is_empty()).await;
-        assert_eq!(phone.look(|state| state.notices[0].clone()), "guard_sequence", "{start_op}");
+    // Before what it depends on, and long after.
+    for (told, start_op) in (1..).zip([1, 3, 1_000, 4_000_000_000]) {
+        let mut moved = made.decode();
+        moved.start_op = NonZeroU64::new(start_op).unwrap();
+        moved.hash = None;
+        let moved = Change::from(moved);
+        phone.send_changes(CHECKINS, &[moved.raw_bytes()], vec![moved.hash()]);
+        phone.until("the refusal", |state| state.notices.len() == told).await;
+        assert_eq!(phone.look(|state| state.notices[told - 1].clone()), "guard_sequence", "{start_op}");
     }
     assert_eq!(stage.everything().await, before);
 }
