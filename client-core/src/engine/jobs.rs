@@ -116,6 +116,7 @@ impl Engine {
         if self.jobs.is_empty() && self.chunks_since_compaction >= CHUNKS_BEFORE_COMPACTION {
             self.plan_compaction(cx)?;
         }
+        let was_indexing = self.is_indexing();
         let Some(job) = self.jobs.pop_front() else { return Ok(()) };
         let done = match job {
             Job::Warm(doc) => self.doc(cx, doc).map(drop),
@@ -129,6 +130,9 @@ impl Engine {
                 Ok(())
             }
         };
+        if was_indexing && !self.is_indexing() {
+            cx.topics.insert(Topic::Status);
+        }
         match done {
             // One document that cannot be used must not keep the others from being worked on.
             Err(EngineError::Document { document, source }) => {
@@ -193,7 +197,7 @@ impl Engine {
         if last.is_some() {
             self.jobs.push_front(Job::Index(doc));
         } else {
-            cx.topics.extend([Topic::Attendees, Topic::Status]);
+            cx.topics.insert(Topic::Attendees);
         }
         cx.write(Write::Meta(key, last.map(String::into_bytes)));
         Ok(())

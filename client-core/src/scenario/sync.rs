@@ -2,6 +2,7 @@
 
 use muster_model::access::Role;
 use muster_model::attendee::{Attendee, Contact};
+use muster_model::checkpoint::{AdmissionRule, Checkpoint};
 use muster_model::document::{DocKind, DocRef};
 use muster_model::event::{Event as EventRecord, OnlyKey};
 use muster_model::verdict::Verdict;
@@ -21,6 +22,25 @@ fn a_new_phone_gets_the_event_and_searches_it() {
     assert_eq!(world.phones[0].search(now, &code(1_234), 50).unwrap()[0].id, attendee(1_234));
     assert!(world.topics[0].contains(&Topic::Attendees));
     world.assert_converged();
+}
+
+#[test]
+fn whoever_asks_after_each_word_sees_the_indexing_end() {
+    let mut world = World::with_phones(2_000, 1);
+    world.scan(0, 1);
+    let rules = Checkpoint { name: "Entrance".into(), rule: AdmissionRule::EntryAndExit, ..Checkpoint::default() };
+    let frames = world.server.put(DocRef::whole(DocKind::Event), &[(gate(), rules)]);
+    world.send(frames);
+    let (now, mut seen) = (world.now, Vec::new());
+    loop {
+        if std::mem::take(&mut world.topics[0]).contains(&Topic::Status) {
+            seen.push(world.phones[0].status(now).unwrap().indexing);
+        }
+        if world.run_for(1) {
+            break;
+        }
+    }
+    assert!(seen.contains(&true) && seen.last() == Some(&false), "{seen:?}");
 }
 
 #[test]

@@ -367,8 +367,13 @@ impl World {
 
     /// Delivers what the coordinator's edits made the server say.
     pub(super) fn tell(&mut self, frames: Vec<(usize, Vec<u8>)>) {
-        self.to_phones.extend(frames);
+        self.send(frames);
         self.run();
+    }
+
+    /// Leaves what the server says on the way.
+    pub(super) fn send(&mut self, frames: Vec<(usize, Vec<u8>)>) {
+        self.to_phones.extend(frames);
     }
 
     pub(super) fn scan(&mut self, phone: usize, number: u16) -> crate::command::ScanResult {

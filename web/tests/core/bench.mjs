@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { Server, call, enrolled, launch, phone, tab } from './stage.mjs';
+import { Server, call, enrolled, tab, usersBrowser } from './stage.mjs';
 
 const SCANS = 1_000;
 const SEARCHES = 600;
@@ -56,10 +56,9 @@ async function moduleBytes(page) {
 }
 
 const server = await Server.start();
-const browser = await launch();
+const context = await usersBrowser(join(server.folder, 'profile'));
 try {
     const event = await server.event(list);
-    const context = await phone(browser, server);
     let page = await tab(context, server);
 
     const link = await server.invite(event, 'staff', 'Gate A');
@@ -131,6 +130,6 @@ try {
     const module = await readFile(join(import.meta.dirname, '../../src/core/wasm/muster_web_bg.wasm'));
     tell('module_gzipped', gzipSync(module, { level: 9 }).length / 1e3, 'kB', '900 kB', 1);
 } finally {
-    await browser.close();
+    await context.close();
     await server.stop();
 }
