@@ -110,6 +110,8 @@ pub struct Engine {
     servers: BTreeMap<ServerId, ServerState>,
     next_link: u64,
     sync_wanted: bool,
+    /// Whether screens were told that the lease has ended.
+    sealed: bool,
     jobs: VecDeque<Job>,
     jobs_known: bool,
     chunks_since_compaction: u32,

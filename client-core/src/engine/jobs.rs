@@ -109,6 +109,7 @@ impl Engine {
         self.tend_links(cx)?;
         self.tend_tokens(cx)?;
         self.tend_hand_over(cx)?;
+        self.tend_lease(cx);
         if self.is_revoked() {
             return Ok(());
         }

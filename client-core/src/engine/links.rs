@@ -310,7 +310,8 @@ impl Engine {
         // The connection gives up after ten seconds; one more second, and it is certain to see that they are over.
         let handshakes = handshakes.map(|link| (link.opened_at, link.opened_at.plus_ms(11_000)));
         let others = self.token_times().chain(self.hand_over_times());
-        of_servers.chain(handshakes).chain(others).map(|(since, until)| if now < since { now } else { until }).min()
+        let waits = of_servers.chain(handshakes).chain(others);
+        waits.map(|(since, until)| if now < since { now } else { until }).chain(self.sealing_time()).min()
     }
 
     /// Has a document talked about on every link that is open.

@@ -75,23 +75,40 @@ impl Engine {
 
     /// Whether every server's lease has ended. A clock that is set back ends none.
     fn lease_ended(&self, now: Timestamp) -> bool {
-        let Some(book) = &self.book else { return false };
-        let ended = |(server, entry): (&ServerId, &super::tokens::ServerEntry)| {
-            let contact = self.servers.get(server).and_then(|state| state.last_contact);
-            entry.lease_ms > 0 && contact.is_some_and(|contact| now.since_ms(contact) > entry.lease_ms)
-        };
-        !book.servers.is_empty() && book.servers.iter().all(ended)
+        self.lease_end().is_some_and(|end| now > end)
     }
 
-    /// A server was heard: a lease that had ended goes on, and every screen may show again what it shows.
+    /// The last moment of the longest lease; `None` where one has no end.
+    fn lease_end(&self) -> Option<Timestamp> {
+        let end_of = |(server, entry): (&ServerId, &super::tokens::ServerEntry)| {
+            let contact = self.servers.get(server)?.last_contact?;
+            (entry.lease_ms > 0).then(|| contact.plus_ms(entry.lease_ms))
+        };
+        let ends: Option<Vec<Timestamp>> = self.book.as_ref()?.servers.iter().map(end_of).collect();
+        ends?.into_iter().max()
+    }
+
+    /// When screens are to be told that the lease has ended.
+    pub(super) fn sealing_time(&self) -> Option<Timestamp> {
+        if self.sealed { None } else { self.lease_end().map(|end| end.plus_ms(1)) }
+    }
+
+    /// Tells every screen when a lease ends or goes on: what it may show is another.
+    pub(super) fn tend_lease(&mut self, cx: &mut Cx<'_>) {
+        let sealed = self.lease_ended(cx.now);
+        if self.sealed != sealed {
+            self.sealed = sealed;
+            cx.topics.extend(Topic::ALL);
+        }
+    }
+
+    /// A server was heard: a lease that had ended goes on.
     pub(super) fn heard_server(&mut self, cx: &mut Cx<'_>, server: &ServerId) {
-        let had_ended = self.lease_ended(cx.now);
+        self.tend_lease(cx);
         if let Some(state) = self.servers.get_mut(server) {
             state.last_contact = Some(cx.now);
         }
-        if had_ended && !self.lease_ended(cx.now) {
-            cx.topics.extend(Topic::ALL);
-        }
+        self.tend_lease(cx);
     }
 
     /// Fails unless whoever holds the device may see and do something.

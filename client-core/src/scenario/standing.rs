@@ -225,7 +225,9 @@ fn a_phone_that_stays_away_too_long_shows_nothing_until_it_has_met_a_server() {
     let day_ms = 86_400_000;
     world.now = world.now.plus_ms(7 * day_ms - 1_000);
     assert_eq!(world.scan(0, 3).verdict, Verdict::Admitted, "within its lease a door works on");
-    world.now = world.now.plus_ms(2_000);
+    world.topics[0].clear();
+    world.pass(2_000);
+    assert!(world.topics[0].contains(&Topic::Status), "whoever looks at the screen is told");
     let now = world.now;
     for restarted in [false, true] {
         if restarted {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use automerge::ChangeHash;
 
 use super::chunk::Budget;
-use super::column::{ColumnSpec, ColumnTotals, ColumnType, column_list, totals};
+use super::column::{ColumnSpec, ColumnTotals, ColumnType, check_values, column_list, totals};
 use super::leb128::Cursor;
 use super::{ChangeSummary, GuardError};
 
@@ -64,6 +64,7 @@ fn check_columns(cursor: &mut Cursor<'_>, actors: u64, budget: &mut Budget<'_>) 
         rows.push((spec, totals));
     }
     budget.change_ops(ops)?;
+    check_values(&rows)?;
     for (spec, totals) in rows {
         check_rows(spec, totals, budget)?;
     }

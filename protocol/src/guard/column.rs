@@ -61,6 +61,26 @@ pub(super) struct ColumnTotals {
     pub(super) text_bytes: u64,
     /// How many actors there must be for the largest number of an actor column to name one.
     pub(super) actors: u64,
+    /// Bytes of values: those that the lengths of a metadata column speak of, and those that a value column has.
+    pub(super) value_bytes: u64,
+}
+
+/// Refuses values that are longer or shorter, taken together, than their lengths say: Automerge panics where a document's
+/// end too soon (0.12 `src/op_set2/op_set/op_iter.rs`, `ValueIter`).
+pub(super) fn check_values(rows: &[(ColumnSpec, ColumnTotals)]) -> Result<(), GuardError> {
+    let bytes = |id: u32, kind: ColumnType| {
+        let column = rows.iter().find(|(spec, _)| spec.id() == id && spec.kind() == kind);
+        column.map_or(0, |(_, totals)| totals.value_bytes)
+    };
+    let of_values = |(spec, _): &&(ColumnSpec, ColumnTotals)| {
+        matches!(spec.kind(), ColumnType::ValueMetadata | ColumnType::Value)
+    };
+    for (spec, _) in rows.iter().filter(of_values) {
+        if bytes(spec.id(), ColumnType::ValueMetadata) != bytes(spec.id(), ColumnType::Value) {
+            return Err(GuardError::Column { spec: spec.0 });
+        }
+    }
+    Ok(())
 }
 
 /// Reads the specification and length of each column.
@@ -87,7 +107,10 @@ pub(super) fn column_list(cursor: &mut Cursor<'_>) -> Result<Vec<(ColumnSpec, u6
 pub(super) fn totals(spec: ColumnSpec, bytes: &[u8]) -> Result<ColumnTotals, GuardError> {
     let refused = |_| GuardError::Column { spec: spec.0 };
     match spec.kind() {
-        ColumnType::Value => Ok(ColumnTotals::default()),
+        ColumnType::Value => {
+            let value_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            Ok(ColumnTotals { value_bytes, ..ColumnTotals::default() })
+        }
         ColumnType::Boolean => boolean_totals(bytes).map_err(refused),
         kind => run_totals(kind, bytes).map_err(refused),
     }
@@ -125,6 +148,8 @@ fn run_totals(kind: ColumnType, bytes: &[u8]) -> Result<ColumnTotals, GuardError
 /// Reads one value which stands for `count` rows.
 fn value(kind: ColumnType, cursor: &mut Cursor<'_>, count: u64, totals: &mut ColumnTotals) -> Result<(), GuardError> {
     const VALUE: &str = "a value";
+    /// A value's metadata is its type in four bits and then its length.
+    const LENGTH_AT_BIT: u32 = 4;
     match kind {
         ColumnType::Delta => {
             cursor.signed(VALUE)?;
@@ -140,6 +165,10 @@ fn value(kind: ColumnType, cursor: &mut Cursor<'_>, count: u64, totals: &mut Col
         ColumnType::Actor => {
             let number = cursor.unsigned(VALUE)?;
             totals.actors = totals.actors.max(number.saturating_add(1));
+        }
+        ColumnType::ValueMetadata => {
+            let length = cursor.unsigned(VALUE)? >> LENGTH_AT_BIT;
+            totals.value_bytes = totals.value_bytes.saturating_add(length.saturating_mul(count));
         }
         _ => {
             cursor.unsigned(VALUE)?;
@@ -176,6 +205,22 @@ mod tests {
     fn actors_are_counted_up_to_the_largest_number() {
         assert_eq!(totals(ACTOR, &[3, 0, 0x7e, 4, 2, 0, 5]).unwrap().actors, 5);
         assert_eq!(totals(ACTOR, &[0, 5]).unwrap().actors, 0);
+    }
+
+    #[test]
+    fn values_are_as_long_as_their_lengths_say() {
+        const META: ColumnSpec = ColumnSpec(5 << 4 | 6);
+        const VALUE: ColumnSpec = ColumnSpec(5 << 4 | 7);
+        // 3 texts of 2 bytes, one of 1 byte and one of none
+        let meta = totals(META, &[3, 0x26, 0x7e, 0x16, 0x06]).unwrap();
+        let fits = |values: &[u8]| check_values(&[(META, meta), (VALUE, totals(VALUE, values).unwrap())]);
+        assert!(fits(b"aabbccd").is_ok());
+        for values in [&b"aabbcc"[..], b"aabbccdd", b""] {
+            assert!(fits(values).is_err(), "{values:?}");
+        }
+        assert!(check_values(&[(META, meta)]).is_err());
+        assert!(check_values(&[(VALUE, totals(VALUE, b"a").unwrap())]).is_err());
+        assert!(check_values(&[(INTEGER, totals(INTEGER, &[3, 9]).unwrap())]).is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::change::ACTION;
 use super::chunk::Budget;
-use super::column::{ColumnSpec, ColumnTotals, ColumnType, column_list, totals};
+use super::column::{ColumnSpec, ColumnTotals, ColumnType, check_values, column_list, totals};
 use super::leb128::Cursor;
 use super::{DocumentSummary, GuardError};
 
@@ -67,6 +67,7 @@ fn row_count(rows: &Rows, id: u32, kind: ColumnType) -> u64 {
 const MEMBERS_PER_ROW: u64 = 4;
 
 fn check_rows(rows: &Rows, limit: u64, budget: &mut Budget<'_>) -> Result<(), GuardError> {
+    check_values(rows)?;
     let members = limit.saturating_mul(MEMBERS_PER_ROW);
     for (spec, totals) in rows {
         if totals.items > members || totals.members > members {
