@@ -11,6 +11,7 @@ mod change;
 mod chunk;
 mod column;
 mod document;
+mod history;
 mod inflate;
 mod leb128;
 mod sync_message;

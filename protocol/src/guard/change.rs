@@ -5,12 +5,12 @@ use std::ops::Range;
 use automerge::ChangeHash;
 
 use super::chunk::Budget;
-use super::column::{ColumnSpec, ColumnTotals, ColumnType, check_values, column_list, totals};
+use super::column::{Column, ColumnSpec, check_values, column_list, totals};
 use super::leb128::Cursor;
 use super::{ChangeSummary, GuardError};
 
-/// Column id of the actions: one row per operation.
-pub(super) const ACTION: u32 = 4;
+/// The actions: one row per operation.
+pub(super) const ACTION: ColumnSpec = ColumnSpec(4 << 4 | 2);
 /// Automerge keeps operation and sequence numbers in 32 bits.
 const MAX_OP: u64 = 0xffff_ffff;
 
@@ -49,30 +49,30 @@ pub(super) fn check(body: &[u8], envelope: Envelope, budget: &mut Budget<'_>) ->
 fn check_columns(cursor: &mut Cursor<'_>, actors: u64, budget: &mut Budget<'_>) -> Result<u64, GuardError> {
     let columns = column_list(cursor)?;
     let mut ops = 0;
-    let mut rows = Vec::with_capacity(columns.len());
+    let mut read = Vec::with_capacity(columns.len());
     for (spec, length) in columns {
         if spec.is_deflated() {
             return Err(GuardError::Column { spec: spec.0 });
         }
-        let totals = totals(spec, cursor.take(length, "a column")?)?;
+        let bytes = cursor.take(length, "a column")?;
+        let totals = totals(spec, bytes)?;
         if totals.actors > actors {
             return Err(GuardError::Column { spec: spec.0 });
         }
-        if spec.id() == ACTION && spec.kind() == ColumnType::Integer {
+        if spec == ACTION {
             ops = totals.items;
         }
-        rows.push((spec, totals));
+        read.push(Column { spec, totals, bytes: bytes.into() });
     }
     budget.change_ops(ops)?;
-    check_values(&rows)?;
-    for (spec, totals) in rows {
-        check_rows(spec, totals, budget)?;
-    }
+    check_values(&read)?;
+    read.iter().try_for_each(|column| check_rows(column, budget))?;
     Ok(ops)
 }
 
 /// No column may have more rows than operations are allowed, no group more members.
-fn check_rows(spec: ColumnSpec, totals: ColumnTotals, budget: &mut Budget<'_>) -> Result<(), GuardError> {
+fn check_rows(column: &Column<'_>, budget: &mut Budget<'_>) -> Result<(), GuardError> {
+    let Column { spec, totals, .. } = column;
     let limit = budget.limits.max_ops_per_change;
     if totals.items > limit || totals.members > limit {
         return Err(GuardError::Column { spec: spec.0 });

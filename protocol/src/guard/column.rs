@@ -2,6 +2,8 @@
 //!
 //! Source: Automerge's binary format, "Columns"; Automerge 0.12 `src/columnar/encoding`.
 
+use std::borrow::Cow;
+
 use super::GuardError;
 use super::leb128::Cursor;
 
@@ -50,6 +52,13 @@ impl ColumnSpec {
     }
 }
 
+/// A column, inflated.
+pub(super) struct Column<'a> {
+    pub(super) spec: ColumnSpec,
+    pub(super) totals: ColumnTotals,
+    pub(super) bytes: Cow<'a, [u8]>,
+}
+
 /// What a column comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ColumnTotals {
@@ -67,15 +76,14 @@ pub(super) struct ColumnTotals {
 
 /// Refuses values that are longer or shorter, taken together, than their lengths say: Automerge panics where a document's
 /// end too soon (0.12 `src/op_set2/op_set/op_iter.rs`, `ValueIter`).
-pub(super) fn check_values(rows: &[(ColumnSpec, ColumnTotals)]) -> Result<(), GuardError> {
+pub(super) fn check_values(columns: &[Column<'_>]) -> Result<(), GuardError> {
     let bytes = |id: u32, kind: ColumnType| {
-        let column = rows.iter().find(|(spec, _)| spec.id() == id && spec.kind() == kind);
-        column.map_or(0, |(_, totals)| totals.value_bytes)
+        let column = columns.iter().find(|column| column.spec.id() == id && column.spec.kind() == kind);
+        column.map_or(0, |column| column.totals.value_bytes)
     };
-    let of_values = |(spec, _): &&(ColumnSpec, ColumnTotals)| {
-        matches!(spec.kind(), ColumnType::ValueMetadata | ColumnType::Value)
-    };
-    for (spec, _) in rows.iter().filter(of_values) {
+    let of_values =
+        |column: &&Column<'_>| matches!(column.spec.kind(), ColumnType::ValueMetadata | ColumnType::Value);
+    for Column { spec, .. } in columns.iter().filter(of_values) {
         if bytes(spec.id(), ColumnType::ValueMetadata) != bytes(spec.id(), ColumnType::Value) {
             return Err(GuardError::Column { spec: spec.0 });
         }
@@ -213,14 +221,16 @@ mod tests {
         const VALUE: ColumnSpec = ColumnSpec(5 << 4 | 7);
         // 3 texts of 2 bytes, one of 1 byte and one of none
         let meta = totals(META, &[3, 0x26, 0x7e, 0x16, 0x06]).unwrap();
-        let fits = |values: &[u8]| check_values(&[(META, meta), (VALUE, totals(VALUE, values).unwrap())]);
+        let column = |spec, totals| Column { spec, totals, bytes: Cow::default() };
+        let values = |bytes: &[u8]| column(VALUE, totals(VALUE, bytes).unwrap());
+        let fits = |bytes: &[u8]| check_values(&[column(META, meta), values(bytes)]);
         assert!(fits(b"aabbccd").is_ok());
-        for values in [&b"aabbcc"[..], b"aabbccdd", b""] {
-            assert!(fits(values).is_err(), "{values:?}");
+        for bytes in [&b"aabbcc"[..], b"aabbccdd", b""] {
+            assert!(fits(bytes).is_err(), "{bytes:?}");
         }
-        assert!(check_values(&[(META, meta)]).is_err());
-        assert!(check_values(&[(VALUE, totals(VALUE, b"a").unwrap())]).is_err());
-        assert!(check_values(&[(INTEGER, totals(INTEGER, &[3, 9]).unwrap())]).is_ok());
+        assert!(check_values(&[column(META, meta)]).is_err());
+        assert!(check_values(&[values(b"a")]).is_err());
+        assert!(check_values(&[column(INTEGER, totals(INTEGER, &[3, 9]).unwrap())]).is_ok());
     }
 
     #[test]

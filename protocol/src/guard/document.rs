@@ -1,15 +1,13 @@
 //! One document chunk: columns of changes and columns of operations, any of them deflated.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::change::ACTION;
 use super::chunk::Budget;
-use super::column::{ColumnSpec, ColumnTotals, ColumnType, check_values, column_list, totals};
+use super::column::{Column, ColumnSpec, check_values, column_list, totals};
 use super::leb128::Cursor;
-use super::{DocumentSummary, GuardError};
-
-/// Column id of the actors of changes: one row per change.
-const CHANGE_ACTOR: u32 = 0;
+use super::{DocumentSummary, GuardError, history};
 
 pub(super) fn check(body: &[u8], range: Range<usize>, budget: &mut Budget<'_>) -> Result<DocumentSummary, GuardError> {
     let mut cursor = Cursor::new(body);
@@ -19,16 +17,17 @@ pub(super) fn check(body: &[u8], range: Range<usize>, budget: &mut Budget<'_>) -
     let change_columns = column_list(&mut cursor)?;
     let op_columns = column_list(&mut cursor)?;
 
-    let change_rows = read_columns(&mut cursor, change_columns, budget)?;
-    let changes = row_count(&change_rows, CHANGE_ACTOR, ColumnType::Actor);
+    let of_changes = read_columns(&mut cursor, change_columns, actors.len(), budget)?;
+    let changes = row_count(&of_changes, history::ACTOR);
     budget.changes(changes)?;
     let max_changes = u64::try_from(budget.limits.max_changes).unwrap_or(u64::MAX);
-    check_rows(&change_rows, max_changes, budget)?;
+    check_rows(&of_changes, max_changes, budget)?;
+    history::check(&of_changes, actors.len())?;
 
-    let op_rows = read_columns(&mut cursor, op_columns, budget)?;
-    let ops = row_count(&op_rows, ACTION, ColumnType::Integer);
+    let of_ops = read_columns(&mut cursor, op_columns, actors.len(), budget)?;
+    let ops = row_count(&of_ops, ACTION);
     budget.change_ops(ops)?;
-    check_rows(&op_rows, budget.limits.max_ops_per_change, budget)?;
+    check_rows(&of_ops, budget.limits.max_ops_per_change, budget)?;
 
     if !cursor.is_empty() {
         for _ in 0..heads.len() {
@@ -41,35 +40,39 @@ pub(super) fn check(body: &[u8], range: Range<usize>, budget: &mut Budget<'_>) -
     Ok(DocumentSummary { heads, actors, changes, ops, range })
 }
 
-type Rows = Vec<(ColumnSpec, ColumnTotals)>;
-
-fn read_columns(
-    cursor: &mut Cursor<'_>,
+/// Reads columns in which nobody else is named than so many actors: as in a change, Automerge panics at others (0.12
+/// `src/op_set2/change.rs`, `write_change_ops`).
+fn read_columns<'a>(
+    cursor: &mut Cursor<'a>,
     columns: Vec<(ColumnSpec, u64)>,
+    actors: usize,
     budget: &mut Budget<'_>,
-) -> Result<Rows, GuardError> {
-    let mut rows = Vec::with_capacity(columns.len());
+) -> Result<Vec<Column<'a>>, GuardError> {
+    let mut read = Vec::with_capacity(columns.len());
     for (spec, length) in columns {
         let bytes = cursor.take(length, "a column")?;
-        let totals =
-            if spec.is_deflated() { totals(spec, &budget.inflate.inflate(bytes)?)? } else { totals(spec, bytes)? };
-        rows.push((spec, totals));
+        let bytes = if spec.is_deflated() { budget.inflate.inflate(bytes)?.into() } else { Cow::Borrowed(bytes) };
+        let totals = totals(spec, &bytes)?;
+        if usize::try_from(totals.actors).map_or(true, |named| named > actors) {
+            return Err(GuardError::Column { spec: spec.0 });
+        }
+        read.push(Column { spec, totals, bytes });
     }
-    Ok(rows)
+    Ok(read)
 }
 
-fn row_count(rows: &Rows, id: u32, kind: ColumnType) -> u64 {
-    let found = rows.iter().find(|(spec, _)| spec.id() == id && spec.kind() == kind);
-    found.map_or(0, |(_, totals)| totals.items)
+fn row_count(columns: &[Column<'_>], spec: ColumnSpec) -> u64 {
+    let found = columns.iter().find(|column| column.spec.normalized() == spec.normalized());
+    found.map_or(0, |column| column.totals.items)
 }
 
 /// Members of groups (successors, dependencies) may be some times as many as their rows.
 const MEMBERS_PER_ROW: u64 = 4;
 
-fn check_rows(rows: &Rows, limit: u64, budget: &mut Budget<'_>) -> Result<(), GuardError> {
-    check_values(rows)?;
+fn check_rows(columns: &[Column<'_>], limit: u64, budget: &mut Budget<'_>) -> Result<(), GuardError> {
+    check_values(columns)?;
     let members = limit.saturating_mul(MEMBERS_PER_ROW);
-    for (spec, totals) in rows {
+    for Column { spec, totals, .. } in columns {
         if totals.items > members || totals.members > members {
             return Err(GuardError::Column { spec: spec.0 });
         }

@@ -1,16 +1,29 @@
 import { Workbox } from 'workbox-window';
 
-/** A newer app that was fetched and waits. It is offered, and begins when somebody says so: never amid a queue. */
+const SCRIPT = '/sw.js';
+const AGAIN_MS = 15_000;
+
+/** What the service worker does: it keeps the app's files for a start without a network, and fetches newer ones. */
 class Update {
+    /** A newer app was fetched and waits. It is offered, and begins when somebody says so: never amid a queue. */
     ready = $state(false);
+    /** Whether the app starts without a network. Where the browser keeps nothing, it works as long as the tab is open. */
+    kept = $state<'fetching' | 'kept' | 'not'>('fetching');
     private workbox: Workbox | null = null;
 
     watch(): void {
-        if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
-        const workbox = new Workbox('/sw.js');
+        if (import.meta.env.DEV || import.meta.env.VITE_CORE === 'fake') {
+            this.kept = 'kept';
+            return;
+        }
+        if (!('serviceWorker' in navigator)) {
+            this.kept = 'not';
+            return;
+        }
+        const workbox = new Workbox(SCRIPT);
         workbox.addEventListener('waiting', () => (this.ready = true));
-        // Where the browser allows no service worker (a private window), the app works as long as the tab is open.
-        void workbox.register().catch(() => undefined);
+        void this.keep(() => workbox.register());
+        void navigator.serviceWorker.ready.then(() => (this.kept = 'kept'));
         this.workbox = workbox;
         // All tabs of a phone are of one version: when one of them begins the newer, the files of this one's are gone. What takes
         // over a page that had none before is the version that the page is of.
@@ -23,6 +36,21 @@ class Update {
         document.addEventListener('visibilitychange', () => {
             if (document.visibilityState === 'visible') void workbox.update().catch(() => undefined);
         });
+    }
+
+    /** Has the app's files fetched; on a network that breaks off, again and again while the app is open. */
+    private async keep(register: () => Promise<ServiceWorkerRegistration | undefined>): Promise<void> {
+        const again = () => setTimeout(() => void this.keep(() => navigator.serviceWorker.register(SCRIPT)), AGAIN_MS);
+        const registration = await register().catch(() => undefined);
+        if (this.kept === 'kept') return;
+        if (registration) {
+            this.kept = 'fetching';
+            const worker = registration.installing;
+            worker?.addEventListener('statechange', () => worker.state === 'redundant' && again());
+        } else {
+            this.kept = 'not';
+            again();
+        }
     }
 
     apply(): void {

@@ -149,6 +149,27 @@ test('an app update waits until what was recorded is on the server', async (t) =
     assert.deepEqual(page.faults, []);
 });
 
+test('a browser that does not keep the app is told of, and asked again', async (t) => {
+    const server = await venue(t);
+    const page = await person(t, browser);
+    await page.addInitScript(() => {
+        const container = navigator.serviceWorker;
+        const register = container.register.bind(container);
+        container.register = () => {
+            container.register = register;
+            return Promise.reject(new TypeError('the network broke off'));
+        };
+    });
+    await page.goto(await server.invite(server.eventId, 'staff', 'Gate A'));
+    await page.getByRole('button', { name: 'Join' }).click();
+    await page.getByText('Everything is here while this tab stays open').waitFor();
+    await page.getByText('Everything is here. The network is not needed any more.').waitFor();
+    await server.kill();
+    await page.reload();
+    await page.getByText('Everything is here. The network is not needed any more.').waitFor();
+    assert.deepEqual(page.faults, []);
+});
+
 test('a token that ended is exchanged without anybody noticing', async (t) => {
     const server = await venue(t, { MUSTER_AUTH_ACCESS_TOKEN_S: '3' });
     const page = await door(t, server);

@@ -47,7 +47,7 @@ export async function joined(page, link, name) {
     if ((await field.count()) > 0) await field.fill(name);
     await page.getByRole('button', { name: 'Join' }).click();
     // A coordinator's device fetches a document for each presenter, which takes its time where others work at it, too.
-    await page.getByText('Everything is here. The network is not needed any more.').waitFor({ timeout: 60_000 });
+    await page.getByText(/^Everything is here/).waitFor({ timeout: 60_000 });
     await page.getByRole('link', { name: 'Start' }).click();
 }
 
