@@ -7,6 +7,7 @@
 //!
 //! The first byte of an input says in which of a target's ways the others are used, so that one corpus serves all of them.
 
+pub mod escaped;
 pub mod frames;
 pub mod guard;
 pub mod importers;

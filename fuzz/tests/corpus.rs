@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::panic::catch_unwind;
 use std::path::PathBuf;
 
+use muster_fuzz::escaped::panic_of;
 use muster_fuzz::seeds::corpora;
 use muster_fuzz::{TARGETS, Target};
 
@@ -21,8 +21,8 @@ fn replay(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let failed: Vec<String> = corpus(target)
         .iter()
-        .filter(|(_, input)| catch_unwind(|| (target.run)(input)).is_err())
-        .map(|(path, _)| format!("cargo xtask fuzz {name} --replay {}", path.display()))
+        .filter_map(|(path, input)| Some((path, panic_of(target.run, input)?)))
+        .map(|(path, panic)| format!("cargo xtask fuzz {name} --replay {}\n{panic}", path.display()))
         .collect();
     assert!(failed.is_empty(), "what was found comes again:\n{}", failed.join("\n"));
 }

@@ -122,8 +122,8 @@ pub enum SyncError {
     /// Automerge does not apply the changes.
     #[error("the changes could not be applied: {0}")]
     Apply(#[from] automerge::AutomergeError),
-    /// A change is not in the form in which Automerge would load it again.
-    #[error("a change is not written as Automerge writes it")]
+    /// A change is not in the form in which Automerge would load it again, or a whole document in none that it can read.
+    #[error("changes are not written as Automerge writes them")]
     Form,
     /// A saved sync state is damaged.
     #[error("the saved sync state could not be read: {0}")]

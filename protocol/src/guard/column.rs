@@ -81,8 +81,7 @@ pub(super) fn check_values(columns: &[Column<'_>]) -> Result<(), GuardError> {
         let column = columns.iter().find(|column| column.spec.id() == id && column.spec.kind() == kind);
         column.map_or(0, |column| column.totals.value_bytes)
     };
-    let of_values =
-        |column: &&Column<'_>| matches!(column.spec.kind(), ColumnType::ValueMetadata | ColumnType::Value);
+    let of_values = |column: &&Column<'_>| matches!(column.spec.kind(), ColumnType::ValueMetadata | ColumnType::Value);
     for Column { spec, .. } in columns.iter().filter(of_values) {
         if bytes(spec.id(), ColumnType::ValueMetadata) != bytes(spec.id(), ColumnType::Value) {
             return Err(GuardError::Column { spec: spec.0 });
