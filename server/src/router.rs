@@ -52,6 +52,7 @@ fn quick() -> OpenApiRouter<AppState> {
         .routes(routes!(tickets::withdraw))
         .routes(routes!(refresh::refresh))
         .routes(routes!(login::login))
+        .routes(routes!(login::list_events))
         .routes(routes!(accounts::create, accounts::list))
         .routes(routes!(accounts::remove))
         .routes(routes!(accounts::invite))

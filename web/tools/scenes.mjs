@@ -87,6 +87,17 @@ export const scenes = [
         path: '/invite#5X9T2W8R4V6B1N0CYHJD7ZQK3M',
         act: first('main .primary'),
     },
+    {
+        name: 'signin-which',
+        scenario: 'new',
+        path: '/signin',
+        act: async (page) => {
+            await page.locator('input[autocomplete=username]').fill('several');
+            await page.locator('input[type=password]').fill('a long password');
+            await page.locator('main .primary').click();
+            await page.locator('main li').first().waitFor();
+        },
+    },
     { name: 'welcome', scenario: 'staff', path: '/welcome' },
     { name: 'revoked', scenario: 'revoked', path: '/' },
     { name: 'presenter', scenario: 'presenter', path: '/mine' },

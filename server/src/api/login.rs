@@ -3,6 +3,7 @@
 //! Whether the name is unknown or the password wrong, the answer is the same, and so is the time that it takes. Wrong ones
 //! are counted for the address and for the name, known or not.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -11,10 +12,11 @@ use axum::extract::State;
 use muster_model::access::Role;
 use muster_model::id::{DeviceId, EventId};
 use rand::Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::enrol::{CallerAddress, EnrolView, view};
+use super::events::record_of;
 use super::input::{Body, short_text};
 use crate::accounts::{self, Account, AccountName};
 use crate::app::{App, AppState};
@@ -40,6 +42,39 @@ pub struct LoginRequest {
     /// What the device calls itself.
     #[serde(default)]
     device_name: String,
+}
+
+/// A name and a password, to see what they are good for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRequest {
+    /// The account's name.
+    #[schema(example = "anna@example.org")]
+    name: String,
+    /// Its password.
+    password: String,
+}
+
+/// An event of an account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AccountEventView {
+    /// The event.
+    #[schema(value_type = String)]
+    event_id: EventId,
+    /// Its name.
+    name: String,
+    /// What the account is there.
+    #[schema(value_type = String)]
+    role: Role,
+    /// When the event starts, in milliseconds since 1970; 0 if that is not known.
+    starts_at_ms: i64,
+}
+
+/// The events of an account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AccountEventsView {
+    /// The events, the latest first.
+    events: Vec<AccountEventView>,
 }
 
 pub(super) fn too_many(wait: std::time::Duration) -> ApiError {
@@ -130,4 +165,25 @@ pub(crate) async fn login(
     let device = accounts::sign_in(&app.storage, account.id, chosen, newcomer, now).await?;
     tracing::info!(device = %device.id, event = %device.event, role = %device.role.kind(), "somebody signed in");
     Ok(Json(view(&app, device, &token, (now, token_expires_at)).await?))
+}
+
+/// List an account's events: what `event_id` of a sign-in can be.
+#[utoipa::path(
+    post, path = "/api/v1/login/events", tag = "accounts", operation_id = "list_account_events",
+    request_body = AccountRequest,
+    responses((status = 200, body = AccountEventsView), (status = "default", body = ErrorBody))
+)]
+pub(crate) async fn list_events(
+    State(app): State<AppState>,
+    CallerAddress(address): CallerAddress,
+    Body(AccountRequest { name, password }): Body<AccountRequest>,
+) -> Result<Json<AccountEventsView>, ApiError> {
+    let (_, account) = authenticate(&app, address, Claim { name, password }).await?;
+    let mut events = Vec::new();
+    for (event_id, role) in accounts::roles(&app.storage, account.id).await? {
+        let event = record_of(&app, event_id).await?;
+        events.push(AccountEventView { event_id, name: event.name, role, starts_at_ms: event.starts_at.ms() });
+    }
+    events.sort_by_key(|event| Reverse(event.starts_at_ms));
+    Ok(Json(AccountEventsView { events }))
 }

@@ -209,7 +209,9 @@ class FakeCore implements Core {
         this.download();
     }
 
-    async signIn(_name: string, password: string): Promise<void> {
+    async signIn(name: string, password: string, event: string): Promise<void> {
+        if (name === 'several' && !event)
+            throw this.world.error('event_required', 'the account has several events: send event_id');
         if (password.startsWith('wrong')) throw this.world.error('login_failed', 'the name or the password is wrong');
         this.download();
     }

@@ -26,17 +26,22 @@ export class Formats {
 
     /** 09:40. */
     time(at: number): string {
-        return this.date(at, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+        return this.write(at, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     }
 
     /** Thursday, 20 May. */
     day(at: number): string {
-        return this.date(at, { weekday: 'long', day: 'numeric', month: 'long' });
+        return this.write(at, { weekday: 'long', day: 'numeric', month: 'long' });
+    }
+
+    /** 20 May 2027. */
+    date(at: number): string {
+        return this.write(at, { day: 'numeric', month: 'long', year: 'numeric' });
     }
 
     /** Thu, 20 May, 09:40. */
     moment(at: number): string {
-        return this.date(at, {
+        return this.write(at, {
             weekday: 'short',
             day: 'numeric',
             month: 'short',
@@ -49,7 +54,7 @@ export class Formats {
     /** A time of today, a moment of any other day. */
     near(at: number, now: number): string {
         const day: Intl.DateTimeFormatOptions = { year: 'numeric', month: '2-digit', day: '2-digit' };
-        return this.date(at, day) === this.date(now, day) ? this.time(at) : this.moment(at);
+        return this.write(at, day) === this.write(now, day) ? this.time(at) : this.moment(at);
     }
 
     /** 2027-05-20 in the event's zone: the same for moments of one day. */
@@ -85,7 +90,7 @@ export class Formats {
         }).format(megabytes);
     }
 
-    private date(at: number, options: Intl.DateTimeFormatOptions): string {
+    private write(at: number, options: Intl.DateTimeFormatOptions): string {
         return this.format(options).format(at);
     }
 

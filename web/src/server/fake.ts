@@ -146,6 +146,15 @@ export class FakeServer implements s.Server {
         return 'e1';
     }
 
+    async eventsOf(): Promise<s.AccountEventView[]> {
+        this.away();
+        const earlier = { event_id: 'e2', name: 'Baltic Ward Round 2026', role: 'finance' as const };
+        return [
+            { event_id: 'e1', name: event.name, role: 'coordinator', starts_at_ms: Date.parse('2027-05-20T06:00:00Z') },
+            { ...earlier, starts_at_ms: Date.parse('2026-10-08T06:00:00Z') },
+        ];
+    }
+
     async importFile(file: Blob, source: string, sent: (part: number) => void): Promise<s.ImportView> {
         this.away();
         sent(1);

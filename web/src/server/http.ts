@@ -71,6 +71,11 @@ export class HttpServer implements s.Server {
         return ((await answer.json()) as { event_id: string }).event_id;
     }
 
+    async eventsOf(name: string, password: string): Promise<s.AccountEventView[]> {
+        const answer = await request('POST', '/api/v1/login/events', {}, { name, password });
+        return ((await answer.json()) as { events: s.AccountEventView[] }).events;
+    }
+
     async exportFile(format: s.ExportFormat): Promise<Blob> {
         return (await this.send('GET', `exports/${format}`)).blob();
     }

@@ -116,6 +116,13 @@ export interface SettledView {
     left_out: number;
 }
 
+export interface AccountEventView {
+    event_id: string;
+    name: string;
+    role: RoleKind;
+    starts_at_ms: number;
+}
+
 export type ExportFormat = 'schedule-xml' | 'schedule-json' | 'icalendar' | 'attendees-csv' | 'checkins-csv';
 
 /** What only works with a server in reach. Everything fails with `MusterError`, as the core does. */
@@ -137,6 +144,8 @@ export interface Server {
     preview(code: string): Promise<PreviewView>;
     /** Makes the account, or gives one that is there this event too; says which event. For whoever was invited. */
     accept(code: string, name: string, password: string): Promise<string>;
+    /** The events of an account. For whoever signs in and has several. */
+    eventsOf(name: string, password: string): Promise<AccountEventView[]>;
     /** `sent` is told how much of the file has gone, from 0 to 1. */
     importFile(file: Blob, source: string, sent: (part: number) => void): Promise<ImportView>;
     exportFile(format: ExportFormat): Promise<Blob>;

@@ -108,3 +108,30 @@ test('whoever is invited signs in and looks after the event, until they are remo
         await out.getByText('This phone was taken out of the event').waitFor({ timeout: 60_000 });
     assert.deepEqual([...page.faults, ...ben.faults, ...late.faults], []);
 });
+
+test('whoever has several events chooses one when they sign in', async (t) => {
+    const { server } = await desk(t);
+    const [name, password] = ['anna@example.org', 'correct horse battery'];
+    const other = await server.command('event', 'create', '--name', 'The one before', '--time-zone', 'Europe/Riga');
+    for (const [event, role] of [
+        [server.eventId, 'coordinator'],
+        [other.event_id, 'finance'],
+    ]) {
+        const { code } = await server.command('admin', 'invite', event, '--role', role);
+        const accepted = await fetch(`${server.url}/api/v1/invitations/accept`, {
+            method: 'POST',
+            headers: { 'Content-Type': 'application/json' },
+            body: JSON.stringify({ code, name, password }),
+        });
+        assert.equal(accepted.status, 201);
+    }
+    const anna = await person(t, browser);
+    await anna.goto(`${server.url}/signin`);
+    await anna.getByLabel('Name', { exact: true }).fill(name);
+    await anna.getByLabel('Password').fill(password);
+    await anna.getByRole('button', { name: 'Sign in' }).click();
+    await anna.getByRole('heading', { name: 'Which event?' }).waitFor();
+    await anna.getByRole('button', { name: 'The one before' }).click();
+    await anna.getByText('This phone works as: Finance').waitFor();
+    assert.deepEqual(anna.faults, []);
+});
