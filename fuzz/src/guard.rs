@@ -8,8 +8,10 @@ mod sealing;
 
 use std::sync::LazyLock;
 
-use automerge::{ActorId, Automerge};
+use automerge::{ActorId, Automerge, Change};
 use muster_model::access::Role as DeviceRole;
+use muster_model::admission::Operation;
+use muster_model::admission::reading::{Awaited, Reader};
 use muster_model::attendee::{Attendee, Contact};
 use muster_model::document::{self, DocKind, DocRef, check_version, create};
 use muster_model::id::{AttendeeId, CheckpointId, DeviceId, EventId, FactId, RecordId, RoomId, SessionId};
@@ -75,6 +77,9 @@ fn apply(mode: u8, doc: &mut Automerge, ledger: &mut DocLedger, message: (&SyncS
     }
     if summary.has_changes() && role == Role::Full {
         ledger.admit(doc, summary.changes()).ok()?;
+        if !is_somewhere(mode, doc, message) {
+            return None;
+        }
     }
     let received = sync.receive(doc, summary, data).ok()?;
     let _ = sync.take_unavailable_answer(doc, false);
@@ -89,6 +94,27 @@ fn apply(mode: u8, doc: &mut Automerge, ledger: &mut DocLedger, message: (&SyncS
     ledger.refresh(doc);
     read(doc);
     Some(received)
+}
+
+/// Whether the message's changes are in records and collections that are there, as admission wants of all that are applied.
+/// Automerge panics at others.
+fn is_somewhere(mode: u8, doc: &Automerge, (summary, data): (&SyncSummary, &[u8])) -> bool {
+    let document =
+        if mode & FACTS != 0 { DocRef::shard(DocKind::Checkins, 0) } else { DocRef::whole(DocKind::Program) };
+    let awaited = Awaited::default();
+    let mut reader = Reader::new(doc, document, &awaited);
+    let mut changes: Vec<_> = summary.changes().iter().collect();
+    changes.sort_by_key(|change| change.start_op);
+    changes.iter().filter_map(|change| data.get(change.range.clone())).all(|bytes| {
+        let change = Change::from_bytes(bytes.to_vec());
+        change.is_ok_and(|change| {
+            let there = |operation: &Operation<'_>| match operation {
+                Operation::EditRecord { collection: None, .. } | Operation::Structure => Err(()),
+                _ => Ok(()),
+            };
+            reader.read(&change, there).is_ok()
+        })
+    })
 }
 
 /// Readers meet whatever a document holds.

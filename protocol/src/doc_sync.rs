@@ -29,6 +29,7 @@ use automerge::sync::State;
 pub use fan_out::FanOut;
 pub use history::{acknowledged, has_change};
 pub use read_only::RefusedChanges;
+pub use syncing::load_apart;
 pub use whole::Whole;
 
 use crate::ProtocolCode;

@@ -154,7 +154,7 @@ pub use connection::{
 };
 pub use doc_sync::{
     DocSync, DocSyncOptions, FanOut, Outgoing, OutgoingKind, Phase, Received, RefusedChanges, Role, SyncError, Whole,
-    acknowledged, has_change,
+    acknowledged, has_change, load_apart,
 };
 pub use document_id::{DocumentId, DocumentIdError};
 pub use frame::{

@@ -1,7 +1,7 @@
 //! Taking messages in, and making them.
 
 use std::collections::HashSet;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::sync::{Capability, Have, Message, MessageFlags, SyncDoc};
 use automerge::{Automerge, Change, ChangeHash, PatchLog, ReadDoc};
@@ -83,8 +83,8 @@ impl DocSync {
                     received.refused = Some(RefusedChanges { bytes: bytes_of(&are_refused, data), hashes });
                 } else if !news.is_empty() || summary.has_document_chunk() {
                     let chunks: Vec<u8> = message.changes.iter().flatten().copied().collect();
-                    if summary.has_document_chunk() && !is_readable(&chunks) {
-                        return Err(SyncError::Form);
+                    if summary.has_document_chunk() {
+                        load_apart(doc, &chunks)?;
                     }
                     doc.load_incremental_log_patches(&chunks, patches)?;
                 }
@@ -313,11 +313,18 @@ fn is_stored_as_is(change: &ChangeSummary, data: &[u8]) -> bool {
     Change::from_bytes(bytes).is_ok_and(|change| is_in_own_form(&change))
 }
 
-/// Whether Automerge can read chunks with whole documents among them. It takes those at their word, and what no Automerge has
-/// written can make it panic; the guard sees most of that and not all. So it is tried apart, where a panic leaves nothing
-/// behind. Where a panic ends the program, as in a browser, whole documents come from the device's own server alone.
-fn is_readable(chunks: &[u8]) -> bool {
-    catch_unwind(|| Automerge::new().load_incremental(chunks)).is_ok()
+/// The document with chunks loaded into it among which are whole documents. Automerge takes those at their word, and what no
+/// Automerge has written can make it panic; the guard sees most of that and not all. So it is tried apart, where a panic
+/// leaves nothing behind. Where a panic ends the program, as in a browser, whole documents come from the device's own server
+/// alone.
+///
+/// # Errors
+/// [`SyncError::Form`] where Automerge panics, [`SyncError::Apply`] where it says no.
+pub fn load_apart(doc: &Automerge, chunks: &[u8]) -> Result<Automerge, SyncError> {
+    let mut both = doc.clone();
+    let tried = catch_unwind(AssertUnwindSafe(|| both.load_incremental(chunks)));
+    tried.map_err(|_| SyncError::Form)??;
+    Ok(both)
 }
 
 /// The chunks of these changes, one after the other.

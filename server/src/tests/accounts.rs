@@ -143,12 +143,12 @@ async fn who_is_invited_makes_an_account_once() {
     let code = invited["code"].as_str().unwrap();
     app.post("", accept, &body(code, "ben", "ben's own password")).await.json();
     assert_eq!(login(&app, "ben", "ben's own password").await.code(), "event_required");
-    let list = async |password| {
-        app.post("", "/api/v1/login/events", &json!({"name": "ben", "password": password})).await
-    };
+    let list =
+        async |password| app.post("", "/api/v1/login/events", &json!({"name": "ben", "password": password})).await;
     assert_eq!(list("not ben's own").await.code(), "login_failed");
     let listed = list("ben's own password").await.json();
-    let mut roles: Vec<_> = listed["events"].as_array().unwrap().iter().map(|one| [&one["event_id"], &one["role"]]).collect();
+    let mut roles: Vec<_> =
+        listed["events"].as_array().unwrap().iter().map(|one| [&one["event_id"], &one["role"]]).collect();
     roles.sort_by_key(|[_, role]| role.to_string());
     assert_eq!(roles, [[&json!(other), &json!("coordinator")], [&json!(event), &json!("finance")]]);
     assert!(listed["events"][0]["name"].as_str().is_some_and(|name| !name.is_empty()));

@@ -11,11 +11,11 @@ use std::collections::HashMap;
 
 use automerge::{ActorId, Change, ChangeHash};
 use muster_model::admission::reading::{Awaited, Reader};
-use muster_model::admission::{Author, Refusal, Writer, judge, max_operations};
+use muster_model::admission::{Author, Operation, Refusal, Writer, judge, max_operations};
 use muster_model::document::is_genesis_actor;
 use muster_model::id::DeviceId;
 use muster_protocol::guard::{ChangeSummary, is_in_own_form};
-use muster_protocol::{ProtocolCode, has_change, start_after};
+use muster_protocol::{ProtocolCode, has_change, load_apart, start_after};
 
 use super::{Admission, Decision, RefusedChange, Upload, with_dependants};
 use crate::hub::authors::Standing;
@@ -33,10 +33,12 @@ impl Admission for RuleAdmission {
             return whole(upload, awaited);
         }
         let mut message = Message::new(upload, awaited);
-        for summary in upload.summary.changes() {
-            if !has_change(upload.doc, &summary.hash) {
-                message.judge_chunk(summary);
-            }
+        let mut news: Vec<&ChangeSummary> = upload.summary.changes().iter().collect();
+        news.retain(|summary| !has_change(upload.doc, &summary.hash));
+        // A change begins after those that it depends on: so they come before it.
+        news.sort_by_key(|summary| summary.start_op);
+        for summary in news {
+            message.judge_chunk(summary);
         }
         let Judged { refused, admitted, put } = message.finish();
         if refused.is_empty() {
@@ -54,18 +56,18 @@ impl Admission for RuleAdmission {
 /// changes are to blame: they may be others', and the sender has to get rid of them.
 fn whole(upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
     let before = upload.doc.get_heads();
-    let mut both = upload.doc.clone();
     let documents = upload.summary.chunks.documents.iter().map(|document| &document.range);
     let changes = upload.summary.changes().iter().map(|change| &change.range);
     let chunks = documents.chain(changes).filter_map(|range| upload.data.get(range.clone()));
     let bytes: Vec<u8> = chunks.flatten().copied().collect();
-    if both.load_incremental(&bytes).is_err() {
-        return Decision::refuse(ProtocolCode::SyncApply);
-    }
+    let both = match load_apart(upload.doc, &bytes) {
+        Ok(both) => both,
+        Err(error) => return Decision::refuse(error.code()),
+    };
     let mut message = Message::new(upload, awaited);
     let news = both.get_changes(&before);
     let refused: Vec<(ChangeHash, ProtocolCode)> =
-        news.iter().filter_map(|change| Some((change.hash(), message.judge(change).err()?))).collect();
+        news.iter().filter_map(|change| Some((change.hash(), message.judge(change, true).err()?))).collect();
     if let Some((_, code)) = refused.first().copied() {
         let changes = refused.into_iter().map(|(hash, _)| hash).collect();
         return Decision::Refuse { code, reason: code.remedy(), changes };
@@ -117,7 +119,7 @@ impl<'a> Message<'a> {
             Change::from_bytes(bytes.to_vec())
                 .map_err(|_| ProtocolCode::SyncDecode)
                 .and_then(|change| is_in_own_form(&change).then_some(change).ok_or(ProtocolCode::GuardMalformed))
-                .and_then(|change| self.judge(&change).map(|()| self.admitted.push(change)))
+                .and_then(|change| self.judge(&change, is_ready).map(|()| self.admitted.push(change)))
         };
         match judged {
             Err(code) => {
@@ -133,13 +135,21 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn judge(&mut self, change: &Change) -> Result<(), ProtocolCode> {
+    /// Judges a change that `is_ready`: all that it builds on is there, or has been judged before. Then it is in no object that
+    /// is not there, which Automerge would panic at (0.12 `src/op_set2/change/batch.rs`, `apply`).
+    fn judge(&mut self, change: &Change, is_ready: bool) -> Result<(), ProtocolCode> {
         let document = self.upload.document;
         let writer = self.writer(change.actor_id())?;
         if change.len() > max_operations(&document, &writer) {
             return Err(ProtocolCode::SizeLimit);
         }
-        self.reader.read(change, |operation| judge(&document, &writer, operation).map_err(code_of))
+        self.reader.read(change, |operation| {
+            let is_nowhere = matches!(operation, Operation::EditRecord { collection: None, .. });
+            if is_ready && is_nowhere {
+                return Err(ProtocolCode::StructureForbidden);
+            }
+            judge(&document, &writer, operation).map_err(code_of)
+        })
     }
 
     /// Whose change it is, by its actor.

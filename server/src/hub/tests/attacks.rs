@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 
+use automerge::legacy::{ObjectId, OpId};
 use automerge::transaction::Transactable;
 use automerge::{ActorId, Change, ObjType, ROOT};
 use muster_model::access::Role;
@@ -229,6 +230,39 @@ async fn operation_numbers_do_not_travel_in_time() {
         phone.until("the refusal", |state| state.notices.len() == told).await;
         assert_eq!(phone.look(|state| state.notices[told - 1].clone()), "guard_sequence", "{start_op}");
     }
+    assert_eq!(stage.everything().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_into_an_object_that_is_not_there_is_refused() {
+    let stage = stage().await;
+    let coordinator = stage.phone(1, Role::Coordinator).await;
+    assert!(Stage::opens(&coordinator, PROGRAM).await);
+    let before = stage.everything().await;
+    let made = coordinator.look(|state| {
+        let mut doc = state.doc(PROGRAM).clone();
+        doc.set_actor(device(1).actor([7; 8]));
+        let mut transaction = doc.transaction();
+        let rooms = muster_model::document::collection(&transaction, "rooms").unwrap();
+        let hall = transaction.put_object(rooms, "hall", ObjType::Map).unwrap();
+        transaction.put(&hall, "name", "Hall").unwrap();
+        transaction.commit();
+        doc.get_last_local_change().unwrap()
+    });
+    // The same edit of the hall, without the hall.
+    let mut nowhere = made.decode();
+    let edit = nowhere.operations.split_off(1);
+    nowhere.operations = edit;
+    let ObjectId::Id(OpId(counter, actor)) = &nowhere.operations[0].obj else { panic!("an object of its own") };
+    let elsewhere = OpId(counter + 100, actor.clone());
+    for operation in &mut nowhere.operations {
+        operation.obj = ObjectId::Id(elsewhere.clone());
+    }
+    nowhere.hash = None;
+    let nowhere = Change::from(nowhere);
+    coordinator.send_changes(PROGRAM, &[nowhere.raw_bytes()], vec![nowhere.hash()]);
+    coordinator.until("the refusal", |state| state.notices.len() == 1).await;
+    assert_eq!(coordinator.look(|state| state.notices[0].clone()), "structure_forbidden");
     assert_eq!(stage.everything().await, before);
 }
 
