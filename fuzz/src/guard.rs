@@ -112,7 +112,7 @@ fn is_somewhere(mode: u8, doc: &Automerge, (summary, data): (&SyncSummary, &[u8]
                 Operation::EditRecord { collection: None, .. } | Operation::Structure => Err(()),
                 _ => Ok(()),
             };
-            reader.read(&change, there).is_ok()
+            reader.read(&change.decode(), there).is_ok()
         })
     })
 }

@@ -18,7 +18,7 @@ mod sync_message;
 
 use std::ops::Range;
 
-use automerge::{Change, ChangeHash};
+use automerge::{Change, ChangeHash, ExpandedChange};
 
 pub use chunk::check_chunks;
 pub use sync_message::check_sync_message;
@@ -345,13 +345,14 @@ impl GuardError {
     }
 }
 
-/// Whether a change is written as Automerge writes it. One change can be written in many ways: in shorter runs, with more rows
+/// Whether a change that was decoded was written as Automerge writes it. One change can be written in many ways: in shorter runs, with more rows
 /// than there are operations, naming actors that it does not need. Automerge 0.12 takes them all, but stores what they say and
 /// not how it was written. When it loads that, it writes the change in its own way, which has another hash: what depends on the
 /// change is missing it then, and the document can never be loaded again. So nothing else may be applied.
 #[must_use]
-pub fn is_in_own_form(change: &Change) -> bool {
-    Change::from(change.decode()).hash() == change.hash()
+pub fn is_in_own_form(change: ExpandedChange) -> bool {
+    let hash = change.hash;
+    Some(Change::from(change).hash()) == hash
 }
 
 #[cfg(test)]

@@ -209,7 +209,7 @@ fn read_laid_out(document: DocRef, doc: &Automerge, bytes: &[u8]) -> Contents {
             Ok::<(), std::convert::Infallible>(())
         };
         // Nothing is refused here.
-        let Ok(()) = Reader::new(doc, document, &awaited).read(&change, each);
+        let Ok(()) = Reader::new(doc, document, &awaited).read(&change.decode(), each);
     }
     found
 }

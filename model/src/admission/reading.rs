@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use automerge::legacy::{Key, ObjectId, Op, OpId, OpType};
-use automerge::{Automerge, Change, ChangeHash, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
+use automerge::{Automerge, Change, ChangeHash, ExpandedChange, ObjId, ObjType, Prop, ROOT, ReadDoc, ScalarValue};
 
 use super::Operation;
 use crate::document::{DocRef, collection_at, is_genesis_actor};
@@ -92,26 +92,31 @@ impl<'d> Reader<'d> {
         Self { doc, document, awaited, places: HashMap::new(), put: HashMap::new(), layout }
     }
 
-    /// Goes through what a change does, until `each` says no.
+    /// Goes through what a change does, until `each` says no. It is decoded ([`Change::decode`])
+    /// once, for all who look at it.
     ///
     /// The facts that it puts are noted when nothing was refused, so that a later change of the message finds their keys
     /// taken.
     ///
     /// # Errors
     /// What `each` said.
-    pub fn read<E>(&mut self, change: &Change, mut each: impl FnMut(&Operation<'_>) -> Result<(), E>) -> Result<(), E> {
-        let decoded = change.decode();
-        let author = DeviceId::of_actor(&decoded.actor_id);
-        let mut counter = decoded.start_op.get();
+    pub fn read<E>(
+        &mut self,
+        change: &ExpandedChange,
+        mut each: impl FnMut(&Operation<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let author = DeviceId::of_actor(&change.actor_id);
+        // Only a change that was never written has none.
+        let hash = change.hash.unwrap_or(ChangeHash([0; 32]));
+        let mut counter = change.start_op.get();
         let mut put = HashSet::new();
-        for op in &decoded.operations {
+        for op in &change.operations {
             let place = self.place_of(&op.obj);
             if let OpType::Make(kind) = &op.action {
                 let made = Self::made_in(&place, *kind);
-                self.places.insert(OpId(counter, decoded.actor_id.clone()), made);
+                self.places.insert(OpId(counter, change.actor_id.clone()), made);
             }
             counter = counter.saturating_add(1);
-            let hash = change.hash();
             match (&place, &op.key) {
                 (Place::Collection("facts"), Key::Map(key)) => {
                     let operation = self.fact_operation(op, key, hash, &put);
@@ -126,7 +131,7 @@ impl<'d> Reader<'d> {
                 _ => each(&Operation::Structure)?,
             }
         }
-        self.put.extend(put.into_iter().map(|key| (key, change.hash())));
+        self.put.extend(put.into_iter().map(|key| (key, hash)));
         Ok(())
     }
 

@@ -214,7 +214,7 @@ fn read(doc: &Automerge, kind: DocKind, changes: &[&Change]) -> Vec<String> {
             found.push(format!("{operation:?}"));
             Ok::<(), Infallible>(())
         };
-        reader.read(change, each).unwrap();
+        reader.read(&change.decode(), each).unwrap();
     }
     found
 }
@@ -251,7 +251,7 @@ fn a_fact_that_another_change_of_the_round_puts_is_taken() {
     let (one, other) = (put("one"), put("other"));
     let mut awaited = Awaited::default();
     let mut reader = Reader::new(&before, own_document(DocKind::Checkins), &awaited);
-    reader.read(&one, |_| Ok::<(), Infallible>(())).unwrap();
+    reader.read(&one.decode(), |_| Ok::<(), Infallible>(())).unwrap();
     let noted = reader.into_put();
     awaited.note(noted);
     for (change, expected) in [(&one, "taken: false"), (&other, "taken: true")] {
@@ -261,7 +261,7 @@ fn a_fact_that_another_change_of_the_round_puts_is_taken() {
             found = format!("{operation:?}");
             Ok::<(), Infallible>(())
         };
-        reader.read(change, each).unwrap();
+        reader.read(&change.decode(), each).unwrap();
         assert!(found.contains(expected), "{found}");
     }
 }

@@ -310,7 +310,7 @@ fn unknown_changes<'s>(doc: &Automerge, summary: &'s SyncSummary) -> Vec<&'s Cha
 /// Whether Automerge can load a change again that it stored.
 fn is_stored_as_is(change: &ChangeSummary, data: &[u8]) -> bool {
     let bytes = data.get(change.range.clone()).unwrap_or_default().to_vec();
-    Change::from_bytes(bytes).is_ok_and(|change| is_in_own_form(&change))
+    Change::from_bytes(bytes).is_ok_and(|change| is_in_own_form(change.decode()))
 }
 
 /// The document with chunks loaded into it among which are whole documents. Automerge takes those at their word, and what no

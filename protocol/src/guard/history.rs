@@ -111,8 +111,10 @@ mod tests {
     use super::*;
     use crate::guard::column::totals;
 
+    type Written = [Vec<u8>; 5];
+
     /// Two changes of two actors and one on both; each number a literal, so that each may be another.
-    fn judged(change: impl FnOnce(&mut [Vec<u8>; 5])) -> Result<(), GuardError> {
+    fn judged(change: impl FnOnce(&mut Written)) -> Result<(), GuardError> {
         let mut all = [
             vec![0x7d, 0, 1, 0],
             // numbers 1, 1, 2 and largest operations 4, 3, 9, both as differences
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn whatever_a_history_lacks_is_refused() {
-        let refused: [(ColumnSpec, fn(&mut [Vec<u8>; 5])); 9] = [
+        let refused: [(ColumnSpec, fn(&mut Written)); 9] = [
             (ACTOR, |all| all[0][2] = 2),
             (SEQUENCE, |all| all[1][3] = 2),
             (SEQUENCE, |all| all[1] = vec![0x7e, 1, 0]),

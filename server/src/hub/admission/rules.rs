@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use automerge::{ActorId, Change, ChangeHash};
+use automerge::{ActorId, Change, ChangeHash, ExpandedChange};
 use muster_model::admission::reading::{Awaited, Reader};
 use muster_model::admission::{Author, Operation, Refusal, Writer, judge, max_operations};
 use muster_model::document::is_genesis_actor;
@@ -67,7 +67,7 @@ fn whole(upload: &Upload<'_>, awaited: &mut Awaited) -> Decision {
     let mut message = Message::new(upload, awaited);
     let news = both.get_changes(&before);
     let refused: Vec<(ChangeHash, ProtocolCode)> =
-        news.iter().filter_map(|change| Some((change.hash(), message.judge(change, true).err()?))).collect();
+        news.iter().filter_map(|change| Some((change.hash(), message.judge(&change.decode(), true).err()?))).collect();
     if let Some((_, code)) = refused.first().copied() {
         let changes = refused.into_iter().map(|(hash, _)| hash).collect();
         return Decision::Refuse { code, reason: code.remedy(), changes };
@@ -118,8 +118,7 @@ impl<'a> Message<'a> {
         } else {
             Change::from_bytes(bytes.to_vec())
                 .map_err(|_| ProtocolCode::SyncDecode)
-                .and_then(|change| is_in_own_form(&change).then_some(change).ok_or(ProtocolCode::GuardMalformed))
-                .and_then(|change| self.judge(&change, is_ready).map(|()| self.admitted.push(change)))
+                .and_then(|change| self.take(change, is_ready))
         };
         match judged {
             Err(code) => {
@@ -135,12 +134,22 @@ impl<'a> Message<'a> {
         }
     }
 
+    fn take(&mut self, change: Change, is_ready: bool) -> Result<(), ProtocolCode> {
+        let written = change.decode();
+        self.judge(&written, is_ready)?;
+        if !is_in_own_form(written) {
+            return Err(ProtocolCode::GuardMalformed);
+        }
+        self.admitted.push(change);
+        Ok(())
+    }
+
     /// Judges a change that `is_ready`: all that it builds on is there, or has been judged before. Then it is in no object that
     /// is not there, which Automerge would panic at (0.12 `src/op_set2/change/batch.rs`, `apply`).
-    fn judge(&mut self, change: &Change, is_ready: bool) -> Result<(), ProtocolCode> {
+    fn judge(&mut self, change: &ExpandedChange, is_ready: bool) -> Result<(), ProtocolCode> {
         let document = self.upload.document;
-        let writer = self.writer(change.actor_id())?;
-        if change.len() > max_operations(&document, &writer) {
+        let writer = self.writer(&change.actor_id)?;
+        if change.operations.len() > max_operations(&document, &writer) {
             return Err(ProtocolCode::SizeLimit);
         }
         self.reader.read(change, |operation| {
