@@ -112,6 +112,7 @@ mod tests {
     use crate::guard::column::totals;
 
     type Written = [Vec<u8>; 5];
+    type Change = fn(&mut Written);
 
     /// Two changes of two actors and one on both; each number a literal, so that each may be another.
     fn judged(change: impl FnOnce(&mut Written)) -> Result<(), GuardError> {
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn whatever_a_history_lacks_is_refused() {
-        let refused: [(ColumnSpec, fn(&mut Written)); 9] = [
+        let refused: [(ColumnSpec, Change); 9] = [
             (ACTOR, |all| all[0][2] = 2),
             (SEQUENCE, |all| all[1][3] = 2),
             (SEQUENCE, |all| all[1] = vec![0x7e, 1, 0]),
