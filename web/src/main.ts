@@ -13,7 +13,9 @@ if (!target) throw new Error('index.html has no #app');
 showTheme(preferences.theme);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => showTheme(preferences.theme));
 void app.open();
-await words.use(preferences.language || chooseLanguage(navigator.languages));
+const speak = () => words.use(preferences.language || chooseLanguage(navigator.languages));
+await speak();
+preferences.follow(() => void speak());
 mount(App, { target });
 update.watch();
 // The core is just being opened, so nobody waits for this.

@@ -51,7 +51,8 @@ export const scenes = [
         path: '/door',
         act: steps(first('main .door > .stack:last-child > .button'), dialog),
     },
-    { name: 'verdict-admitted', scenario: 'staff', path: '/door', act: scan('T-0000') },
+    // It goes by itself after a moment.
+    { name: 'verdict-admitted', scenario: 'staff', path: '/door', act: scan('T-0000'), fleeting: true },
     { name: 'verdict-notes', scenario: 'staff', path: '/door', act: scan('T-0123') },
     { name: 'verdict-already', scenario: 'staff', path: '/door', act: scan('T-0006') },
     { name: 'verdict-unknown', scenario: 'staff', path: '/door', act: scan('Z-9999') },

@@ -1,6 +1,6 @@
-// Looks at every screen in both languages, both themes and both widths: asks axe, takes a picture, compares it with the
-// fingerprint of the one that was approved. `--approve` keeps what is there now; names after it choose scenes. `--some` leaves
-// out looks of which each part is in another one: that is what the gate does.
+// Looks at every screen in both languages, all themes and both widths: takes a picture, compares it with the fingerprint of
+// the one that was approved, and in some of the looks asks axe. `--approve` keeps what is there now; names after it choose
+// scenes, `--only=PART` looks.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { launch } from './browser.mjs';
@@ -14,29 +14,29 @@ const APPROVED = 'tests/approved-screens.json';
 const AT_ONCE = 4;
 /** A screen that still moves after so many pictures never rests. */
 const PICTURES = 20;
-/** Every language and every theme in every width; high contrast has the layout of the others. */
-const SOME = ['en-bright-360', 'lv-dark-360', 'en-dark-1440', 'lv-bright-1440', 'en-contrast-360'];
+const THEMES = ['bright', 'dark', 'contrast'];
+/** Where axe is asked: every language and every theme, and each width with both. */
+const ASKED = ['en-bright-360', 'lv-dark-360', 'en-dark-1440', 'lv-bright-1440', 'en-contrast-360'];
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const options = process.argv.slice(2);
 const approve = options.includes('--approve');
-const some = options.includes('--some');
 const only = options.find((option) => option.startsWith('--only='))?.slice('--only='.length);
 const names = options.filter((option) => !option.startsWith('--'));
 const chosen = scenes.filter(({ name }) => names.length === 0 || names.some((wanted) => name.startsWith(wanted)));
 
-const looks = [];
+/** A scene is opened once in each language and width, and its theme is changed there, as somebody does in the settings. */
+const openings = [];
 for (const language of ['en', 'lv'])
-    for (const theme of ['bright', 'dark', 'contrast'])
-        for (const width of [360, 1440]) {
-            const look = `${language}-${theme}-${width}`;
-            // High contrast is looked at once a width.
-            if (theme === 'contrast' && language === 'lv') continue;
-            if ((only && !look.includes(only)) || (some && !SOME.includes(look))) continue;
-            looks.push({ language, theme, width });
-        }
+    for (const width of [360, 1440]) {
+        const looks = THEMES.map((theme) => ({ theme, name: `${language}-${theme}-${width}` }))
+            // High contrast has the layout of the others: it is looked at in one language.
+            .filter(({ theme }) => theme !== 'contrast' || language === 'en')
+            .filter(({ name }) => !only || name.includes(only));
+        if (looks.length > 0) openings.push({ language, width, looks });
+    }
 
-const whole = approve && names.length === 0 && !only && !some;
+const whole = approve && names.length === 0 && !only;
 const approved = whole ? {} : JSON.parse(await readFile(APPROVED, 'utf8').catch(() => '{}'));
 const { url, close } = await serve('dist-fake');
 const browser = await launch();
@@ -74,35 +74,49 @@ async function pictureOf(page, path, wanted) {
     throw new Error('it never rests');
 }
 
-/** One scene in one look: what there is to say against it. */
-async function look(context, scene, picture) {
+/** Changes the theme as another tab would. */
+function wear(page, theme) {
+    return page.evaluate((theme) => {
+        const key = 'muster.preferences';
+        const kept = JSON.parse(localStorage.getItem(key) ?? '{}');
+        localStorage.setItem(key, JSON.stringify({ ...kept, theme }));
+        dispatchEvent(new StorageEvent('storage', { key }));
+    }, theme);
+}
+
+/** One scene in one language and width: what there is to say against each of its looks. */
+async function look(context, scene, looks) {
     const page = await context.newPage();
-    const said = [];
-    page.on('pageerror', (error) => said.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && said.push(message.text()));
+    let picture = `${scene.name}-${looks[0].name}`;
+    const say = (text) => complaints.push(`${picture}: ${text}`);
+    page.on('pageerror', (error) => say(error.message));
+    page.on('console', (message) => message.type() === 'error' && say(message.text()));
     try {
         const [path, hash = ''] = scene.path.split('#');
         const query = `${path.includes('?') ? '&' : '?'}fake=${scene.scenario}`;
         await page.goto(url + path + query + (hash && `#${hash}`), { waitUntil: 'networkidle' });
         await scene.act?.(page);
         await page.evaluate(() => document.fonts.ready);
-        const wanted = approve ? undefined : approved[picture];
-        const { now, differs } = await pictureOf(page, `screens/${picture}.png`, wanted);
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (wide > 0) said.push(`${wide} px wider than the screen`);
-        said.push(...(await hindrances(page)));
-        if (approve) approved[picture] = now;
-        else if (wanted === undefined) said.push('not approved yet');
-        else if (differs.by > TOLERANCE) said.push(`looks different: ${differs.where}`);
+        for (const [at, { theme, name }] of looks.entries()) {
+            picture = `${scene.name}-${name}`;
+            if (at > 0) await wear(page, theme);
+            const wanted = approve ? undefined : approved[picture];
+            const { now, differs } = await pictureOf(page, `screens/${picture}.png`, wanted);
+            const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            if (wide > 0) say(`${wide} px wider than the screen`);
+            if (ASKED.includes(name)) (await hindrances(page)).forEach(say);
+            if (approve) approved[picture] = now;
+            else if (wanted === undefined) say('not approved yet');
+            else if (differs.by > TOLERANCE) say(`looks different: ${differs.where}`);
+        }
     } catch (error) {
-        said.push(error.message.split('\n')[0]);
+        say(error.message.split('\n')[0]);
     }
     await page.close();
-    return said.map((text) => `${picture}: ${text}`);
 }
 
 /** A browser that has seen nothing yet: what one scene leaves behind must not be in the next one's picture. */
-async function fresh({ language, theme, width }) {
+async function fresh({ language, width, looks }) {
     const context = await browser.newContext({
         viewport: { width, height: width < 600 ? 740 : 900 },
         locale: language,
@@ -115,27 +129,30 @@ async function fresh({ language, theme, width }) {
         ([theme, language]) => {
             localStorage.setItem('muster.preferences', JSON.stringify({ theme, language, sound: false }));
         },
-        [theme, language],
+        [looks[0].theme, language],
     );
     await context.clock.setFixedTime(NOW);
     return context;
 }
 
-for (const each of looks) {
-    const left = [...chosen];
-    const worker = async () => {
-        for (let scene = left.shift(); scene; scene = left.shift()) {
-            const context = await fresh(each);
-            const picture = `${scene.name}-${each.language}-${each.theme}-${each.width}`;
-            complaints.push(...(await look(context, scene, picture)));
-            await context.close();
-        }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+/** What does not stay on the screen is opened for each of its pictures. */
+const alone = (opening) => opening.looks.map((look) => ({ ...opening, looks: [look] }));
+const left = openings.flatMap((opening) =>
+    chosen.flatMap((scene) => (scene.fleeting ? alone(opening) : [opening]).map((opening) => ({ opening, scene }))),
+);
+async function worker() {
+    for (let next = left.shift(); next; next = left.shift()) {
+        const context = await fresh(next.opening);
+        await look(context, next.scene, next.opening.looks);
+        await context.close();
+    }
 }
+await Promise.all(Array.from({ length: AT_ONCE }, worker));
 await browser.close();
 close();
 if (approve) await writeFile(APPROVED, JSON.stringify(approved, Object.keys(approved).sort(), 1) + '\n');
 for (const complaint of complaints) console.error(complaint);
-console.log(`${chosen.length} scenes in ${looks.length} looks, ${complaints.length} complaints`);
+console.log(
+    `${chosen.length} scenes in ${openings.flatMap(({ looks }) => looks).length} looks, ${complaints.length} complaints`,
+);
 process.exitCode = complaints.length > 0 ? 1 : 0;

@@ -101,7 +101,7 @@ pub(crate) fn screens(workspace: &Workspace) -> Result<(), Error> {
     npm::install(&web(workspace))?;
     script(workspace, &["build:fake"])?;
     script(workspace, &["test:browser"])?;
-    script(workspace, &["screens", "--", "--some"])
+    script(workspace, &["screens"])
 }
 
 /// Whole days, and days on which something goes wrong, with the app as the server that the tests have built carries it.

@@ -53,6 +53,16 @@ class Preferences {
         }
         if (change.theme) showTheme(change.theme);
     }
+
+    /** What somebody chooses in one tab holds in all tabs of a phone. */
+    follow(then: () => void): void {
+        window.addEventListener('storage', ({ key }) => {
+            if (key !== KEY) return;
+            this.kept = load();
+            showTheme(this.kept.theme);
+            then();
+        });
+    }
 }
 
 export function showTheme(theme: Theme): void {
