@@ -200,5 +200,11 @@ pub(super) fn is_there(doc: &DocRef, am: &Automerge, entry: &RefusedEntry) -> bo
     let (Ok(facts), Some(id)) = (document::collection(am, "facts"), entry.fact) else { return false };
     let there = am.get(&facts, id.to_string()).ok().flatten();
     let there = there.as_ref().and_then(|(value, _)| value.as_str());
-    there.is_some() && there == entry.text.as_deref()
+    // Whom it is about may have been erased before somebody accepted it.
+    let left = |text: &str| {
+        let left = Erasure::default().of_fact(text, true);
+        serde_json::from_str::<serde_json::Value>(&left).ok()
+    };
+    let is_left = |there: &str, text: &str| left(there).is_some_and(|there| Some(there) == left(text));
+    there.zip(entry.text.as_deref()).is_some_and(|(there, text)| there == text || is_left(there, text))
 }

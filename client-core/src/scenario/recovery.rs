@@ -1,6 +1,6 @@
 //! A server that refuses single changes: what was refused is put aside, the rest is said again, and the phone goes on.
 
-use muster_model::fact::EntryVia;
+use muster_model::fact::{EntryVia, FactBody};
 
 use super::world::{World, attendee, checkins, gate};
 use crate::command::{Answers, CheckIn};
@@ -87,16 +87,23 @@ fn a_number_that_is_taken_is_replaced() {
 
 #[test]
 fn what_a_coordinator_accepts_is_no_longer_aside() {
-    let (mut world, _) = one_of_four_is_refused();
-    let now = world.now;
-    let fact = world.phones[0].refused(now).unwrap()[0].fact.clone().unwrap();
-    let frames = world.server.accept(checkins(0), &fact);
-    world.tell(frames);
-    let now = world.now;
-    assert_eq!(world.phones[0].refused(now).unwrap(), []);
-    assert_eq!(world.phones[0].status(now).unwrap().parked, []);
-    assert_eq!(world.phones[0].counts(now, gate()).unwrap().total.admitted, 4);
-    world.assert_converged();
+    for was_erased in [false, true] {
+        let (mut world, _) = one_of_four_is_refused();
+        let now = world.now;
+        let mut fact = world.phones[0].refused(now).unwrap()[0].fact.clone().unwrap();
+        if was_erased {
+            // Whoever it is about asked to be forgotten before it was accepted.
+            let FactBody::Entry(entry) = &mut fact.body else { panic!("an entry") };
+            assert!(entry.ticket.take().is_some());
+        }
+        let frames = world.server.accept(checkins(0), &fact);
+        world.tell(frames);
+        let now = world.now;
+        assert_eq!(world.phones[0].refused(now).unwrap(), []);
+        assert_eq!(world.phones[0].status(now).unwrap().parked, []);
+        assert_eq!(world.phones[0].counts(now, gate()).unwrap().total.admitted, 4);
+        world.assert_converged();
+    }
 }
 
 #[test]

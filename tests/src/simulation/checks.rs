@@ -79,6 +79,7 @@ impl World<'_> {
         for document in self.server.disk.documents() {
             self.server_shadows.update(document, &self.server.disk.chunks(&document))?;
         }
+        self.erased.note_all(&self.server_shadows);
         self.check_ended()?;
         self.check_forgeries()?;
         self.check_sealed()?;
@@ -95,7 +96,12 @@ impl World<'_> {
             };
             let lost = phone.shown_on_server.iter().find(|id| !is_there(id));
             if let Some(lost) = lost {
-                let detail = format!("phone {} shows {lost} as being on the server, whose disk lacks it", phone.number);
+                let held = self.server_shadows.fact(*lost);
+                let told = phone.told.get(lost);
+                let detail = format!(
+                    "phone {} shows {lost} as being on the server, whose disk lacks it: told {told:?}, held {held:?}",
+                    phone.number
+                );
                 return Err(Rule::KeepAcknowledged.broken(detail));
             }
         }

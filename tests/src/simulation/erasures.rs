@@ -33,6 +33,9 @@ pub(super) struct Erased {
     facts: BTreeSet<FactId>,
     /// Of these, those that phones had shown before they asked.
     earlier: BTreeSet<FactId>,
+    /// The server has forgotten things. Of what takes back a fact that it does not know it cannot say whom that is about: only
+    /// the name goes from there, wherever it stands.
+    restored: bool,
 }
 
 impl Erased {
@@ -49,6 +52,12 @@ impl Erased {
         about && self.facts.insert(fact.id)
     }
 
+    /// Notes all facts of a replica that are about somebody erased: also those of devices in bad hands, and those that a phone
+    /// has kept and never showed.
+    pub(super) fn note_all(&mut self, known: &Shadows) {
+        while !self.is_empty() && known.facts().filter(|(_, fact)| self.note(fact)).count() > 0 {}
+    }
+
     /// Whether a fact is held as it was told, or without what was to be forgotten.
     pub(super) fn fits(&self, told: &Fact, held: &Fact) -> bool {
         held == told || (self.facts.contains(&told.id) && *held == without_person(told))
@@ -56,7 +65,8 @@ impl Erased {
 
     /// Whether it is held as it has to be in the evening.
     fn is_forgotten(&self, held: &Fact) -> bool {
-        !self.earlier.contains(&held.id) || *held == without_person(held)
+        let cannot_be_told = self.restored && matches!(held.body, FactBody::Undo { .. });
+        !self.earlier.contains(&held.id) || cannot_be_told || *held == without_person(held)
     }
 
     /// A name that stands in a text and should not.
@@ -143,7 +153,7 @@ impl World<'_> {
             after.update(document, &[successor])?;
             // What was confirmed before is looked for where it was.
             self.confirmed.retain(|edit| edit.document != document || !before.knows(&document, &edit.heads));
-            self.note_facts(&before);
+            self.erased.note_all(&before);
             for (_, fact) in before.facts() {
                 if !after.fact(fact.id).is_some_and(|(_, held)| self.erased.fits(fact, held)) {
                     return Err(Rule::KeepAcknowledged.broken(format!("{document} was begun anew without {}", fact.id)));
@@ -159,11 +169,6 @@ impl World<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Notes which facts of a replica are about whoever was erased: also those of devices in bad hands.
-    fn note_facts(&mut self, known: &Shadows) {
-        while known.facts().filter(|(_, fact)| self.erased.note(fact)).count() > 0 {}
     }
 
     /// Whom nobody has erased yet who asked for it.
@@ -217,6 +222,7 @@ impl World<'_> {
     /// What an operator does after going back to a backup: whoever was erased since is erased again, into epochs after
     /// those that phones know.
     pub(super) fn erase_again(&mut self, before: &BTreeMap<DocRef, u32>) {
+        self.erased.restored = true;
         let known = self.server.disk.erased();
         let mut lost: Vec<AttendeeId> = self.erased.people.keys().copied().filter(|id| !known.contains(id)).collect();
         let here = self.server.disk.epochs();

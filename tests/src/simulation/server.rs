@@ -143,6 +143,10 @@ impl Server {
         let eraser = self.eraser(&hub);
         // What an operator does before the server is open again, and what a start finishes.
         let (whom, to) = std::mem::take(&mut self.owed_erasures);
+        if !whom.is_empty() {
+            // And before that, room on the disk.
+            self.disk.set_full(false);
+        }
         runtime.block_on(async {
             for attendee in whom {
                 eraser.erase(attendee, to.clone()).await.map_err(own_fault)?;
