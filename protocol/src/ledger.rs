@@ -4,8 +4,8 @@
 //! wait in Automerge's queue, are saved and loaded again for ever, and move no heads: so how many may
 //! wait is bounded. And Automerge 0.12 asserts that each change of an actor follows its previous one
 //! (`src/change_graph.rs`, `add_changes`): a gap is a panic, so it is refused here, and so are
-//! operation numbers used twice, or lower than those that a change depends on. It also panics at a change that names an actor who wrote nothing yet
-//! (`src/op_set2/change/batch.rs`, `import_ops`).
+//! operation numbers used twice, or lower than those that a change depends on. It also panics at a
+//! change that names an actor who wrote nothing yet (`src/op_set2/change/batch.rs`, `import_ops`).
 //!
 //! One ledger per open document, shared by all peers.
 

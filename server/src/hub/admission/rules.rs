@@ -112,8 +112,9 @@ impl<'a> Message<'a> {
         let first = start_after(self.upload.doc, &self.ready, &summary.deps);
         let possible = first..=self.highest_op.saturating_add(1);
         let judged = if is_ready && !possible.contains(&summary.start_op) {
-            // Automerge counts on from what a change depends on; one that jumps ahead would win over all that others
-            // write, and with one that begins before that the document could not be loaded again. What waits for others is looked at when they come, by the ledger.
+            // Automerge counts on from what a change depends on; one that jumps ahead would win over all that others write,
+            // and with one that begins before that the document could not be loaded again. What waits for others is looked
+            // at when they come, by the ledger.
             Err(ProtocolCode::GuardSequence)
         } else {
             Change::from_bytes(bytes.to_vec())
