@@ -12,10 +12,9 @@ class Update {
     private workbox: Workbox | null = null;
 
     watch(): void {
-        if (import.meta.env.DEV || import.meta.env.VITE_CORE === 'fake') {
-            this.kept = 'kept';
-            return;
-        }
+        // While somebody works at the app, and at made data, nothing hangs on it.
+        if (import.meta.env.DEV || import.meta.env.VITE_CORE === 'fake') this.kept = 'kept';
+        if (import.meta.env.DEV) return;
         if (!('serviceWorker' in navigator)) {
             this.kept = 'not';
             return;
