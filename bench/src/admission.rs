@@ -114,7 +114,7 @@ impl Hub {
                 document: CHECKINS,
                 access: Role::Staff.access(&CHECKINS),
                 doc: &self.doc,
-                highest_op: self.ledger.highest_op(),
+                ledger: &self.ledger,
                 summary,
                 data,
                 authors: &self.authors,

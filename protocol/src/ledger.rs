@@ -90,7 +90,13 @@ pub struct DocLedger {
     highest_op: u64,
     /// Changes that were let in, or made here, since the last look at the document.
     expected: Vec<Expected>,
+    /// The last operations of changes that came lately: what comes next depends on these, and the document takes its time to
+    /// say it of one.
+    lately: HashMap<ChangeHash, u64>,
 }
+
+/// How many changes are remembered with their last operations.
+const MAX_LATELY: usize = 4_096;
 
 /// A change that should be in the document by now: then nobody has to ask the document what it got, which walks its history.
 #[derive(Clone, Debug)]
@@ -190,6 +196,10 @@ impl DocLedger {
             }
         }
         self.check_pending(&waiting)?;
+        if self.lately.len() > MAX_LATELY {
+            self.lately.clear();
+        }
+        self.lately.extend(expected.iter().map(|change| (change.hash, change.last.op)));
         self.orphans = waiting;
         self.expected = expected;
         Ok(())
@@ -211,7 +221,7 @@ impl DocLedger {
             }
             // Nor before what the change depends on, or Automerge cannot load what it saved of it (0.12
             // `src/change_graph.rs`, `num_ops_vec`).
-            if change.start_op <= last.op || change.start_op < start_after(doc, &applied, &change.deps) {
+            if change.start_op <= last.op || change.start_op < self.start_after(doc, &applied, &change.deps) {
                 let what = "the start operation of a change";
                 return Err(GuardError::Sequence { what, value: change.start_op });
             }
@@ -234,6 +244,16 @@ impl DocLedger {
         Ok(())
     }
 
+    /// The number of the first operation that a change can begin with which depends on these: they are in the document, or
+    /// among those that are applied before it, of which the last operations are given.
+    #[must_use]
+    pub fn start_after(&self, doc: &Automerge, applied: &HashMap<ChangeHash, u64>, deps: &[ChangeHash]) -> u64 {
+        let stored = |dep: &ChangeHash| doc.get_change_meta_by_hash(dep).map(|change| change.max_op);
+        let known = |dep: &ChangeHash| applied.get(dep).or_else(|| self.lately.get(dep)).copied();
+        let last = deps.iter().filter_map(|dep| known(dep).or_else(|| stored(dep))).max();
+        last.unwrap_or_default().saturating_add(1)
+    }
+
     fn check_pending(&self, waiting: &[Orphan]) -> Result<(), GuardError> {
         let bytes: usize = waiting.iter().map(|orphan| orphan.bytes).sum();
         let over = waiting.len() > self.limits.max_changes || bytes > self.limits.max_bytes;
@@ -245,15 +265,6 @@ impl DocLedger {
         }
         Ok(())
     }
-}
-
-/// The number of the first operation that a change can begin with which depends on these: they are in the document, or among
-/// those that are applied before it, of which the last operations are given.
-#[must_use]
-pub fn start_after(doc: &Automerge, applied: &HashMap<ChangeHash, u64>, deps: &[ChangeHash]) -> u64 {
-    let stored = |dep: &ChangeHash| doc.get_change_meta_by_hash(dep).map(|change| change.max_op);
-    let last = deps.iter().filter_map(|dep| applied.get(dep).copied().or_else(|| stored(dep))).max();
-    last.unwrap_or_default().saturating_add(1)
 }
 
 /// Which of the queue can be applied, in the very order in which Automerge applies them (0.12

@@ -162,6 +162,6 @@ pub use frame::{
     RemoteHeads, Secret, SharedSync, encode_sync_shared,
 };
 pub use ids::{IdError, MAX_ID_BYTES, PeerId, StorageId};
-pub use ledger::{DocLedger, PendingLimits, start_after};
+pub use ledger::{DocLedger, PendingLimits};
 pub use remote_heads::{Noted, RemoteHeadsBook, RemoteHeadsLimits};
 pub use timestamp::Timestamp;

@@ -9,8 +9,8 @@ use muster_model::access::Access;
 use muster_model::admission::reading::Awaited;
 use muster_model::document::DocRef;
 use muster_model::id::DeviceId;
-use muster_protocol::ProtocolCode;
 use muster_protocol::guard::SyncSummary;
+use muster_protocol::{DocLedger, ProtocolCode};
 
 use super::Principal;
 use super::authors::Known;
@@ -29,8 +29,8 @@ pub struct Upload<'a> {
     pub access: Access,
     /// The document without them.
     pub doc: &'a Automerge,
-    /// The highest operation number in the document.
-    pub highest_op: u64,
+    /// What is known of its authors and operation numbers.
+    pub ledger: &'a DocLedger,
     /// The guarded message that brings them.
     pub summary: &'a SyncSummary,
     /// The bytes that `summary` is of.

@@ -15,7 +15,7 @@ use muster_model::admission::{Author, Operation, Refusal, Writer, judge, max_ope
 use muster_model::document::is_genesis_actor;
 use muster_model::id::DeviceId;
 use muster_protocol::guard::{ChangeSummary, is_in_own_form};
-use muster_protocol::{ProtocolCode, has_change, load_apart, start_after};
+use muster_protocol::{ProtocolCode, has_change, load_apart};
 
 use super::{Admission, Decision, RefusedChange, Upload, with_dependants};
 use crate::hub::authors::Standing;
@@ -97,7 +97,7 @@ struct Judged {
 impl<'a> Message<'a> {
     fn new(upload: &'a Upload<'a>, awaited: &'a Awaited) -> Self {
         let reader = Reader::new(upload.doc, upload.document, awaited);
-        let highest_op = upload.highest_op;
+        let highest_op = upload.ledger.highest_op();
         Self { upload, reader, refused: Vec::new(), admitted: Vec::new(), ready: HashMap::new(), highest_op }
     }
 
@@ -109,7 +109,7 @@ impl<'a> Message<'a> {
         let knows = |dep: &ChangeHash| self.ready.contains_key(dep) || has_change(self.upload.doc, dep);
         let is_ready = summary.deps.iter().all(knows);
         let bytes = self.upload.data.get(summary.range.clone()).unwrap_or_default();
-        let first = start_after(self.upload.doc, &self.ready, &summary.deps);
+        let first = self.upload.ledger.start_after(self.upload.doc, &self.ready, &summary.deps);
         let possible = first..=self.highest_op.saturating_add(1);
         let judged = if is_ready && !possible.contains(&summary.start_op) {
             // Automerge counts on from what a change depends on; one that jumps ahead would win over all that others write,

@@ -129,7 +129,7 @@ impl Document {
             document: self.handle.document,
             access: peer.access,
             doc: &self.doc,
-            highest_op: self.ledger.highest_op(),
+            ledger: &self.ledger,
             summary,
             data,
             authors,
