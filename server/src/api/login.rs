@@ -44,17 +44,6 @@ pub struct LoginRequest {
     device_name: String,
 }
 
-/// A name and a password, to see what they are good for.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AccountRequest {
-    /// The account's name.
-    #[schema(example = "anna@example.org")]
-    name: String,
-    /// Its password.
-    password: String,
-}
-
 /// An event of an account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AccountEventView {
@@ -82,9 +71,14 @@ pub(super) fn too_many(wait: std::time::Duration) -> ApiError {
     ApiError::from(ErrorCode::TooManyAttempts).retry_after_ms(wait_ms)
 }
 
-/// Who somebody is that says so.
-pub(super) struct Claim {
+/// Who somebody is that says so: a name and a password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Claim {
+    /// The account's name.
+    #[schema(example = "anna@example.org")]
     pub(super) name: String,
+    /// Its password.
     pub(super) password: String,
 }
 
@@ -170,15 +164,15 @@ pub(crate) async fn login(
 /// List an account's events: what `event_id` of a sign-in can be.
 #[utoipa::path(
     post, path = "/api/v1/login/events", tag = "accounts", operation_id = "list_account_events",
-    request_body = AccountRequest,
+    request_body = Claim,
     responses((status = 200, body = AccountEventsView), (status = "default", body = ErrorBody))
 )]
 pub(crate) async fn list_events(
     State(app): State<AppState>,
     CallerAddress(address): CallerAddress,
-    Body(AccountRequest { name, password }): Body<AccountRequest>,
+    Body(claim): Body<Claim>,
 ) -> Result<Json<AccountEventsView>, ApiError> {
-    let (_, account) = authenticate(&app, address, Claim { name, password }).await?;
+    let (_, account) = authenticate(&app, address, claim).await?;
     let mut events = Vec::new();
     for (event_id, role) in accounts::roles(&app.storage, account.id).await? {
         let event = record_of(&app, event_id).await?;
