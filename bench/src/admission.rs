@@ -125,8 +125,8 @@ impl Hub {
             };
             admitted.extend(changes);
         }
-        let all: Vec<_> = summaries.iter().flat_map(|summary| summary.changes()).cloned().collect();
-        self.ledger.admit(&self.doc, &all).map_err(wire)?;
+        let all = summaries.iter().flat_map(|summary| summary.changes());
+        self.ledger.admit(&self.doc, all).map_err(wire)?;
         spent.judging = spent.judging.saturating_add(begun.elapsed());
 
         let begun = Instant::now();

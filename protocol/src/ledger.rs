@@ -90,8 +90,8 @@ pub struct DocLedger {
     highest_op: u64,
     /// Changes that were let in, or made here, since the last look at the document.
     expected: Vec<Expected>,
-    /// The last operations of changes that came lately: what comes next depends on these, and the document takes its time to
-    /// say it of one.
+    /// Changes that the document got lately, with their last operations: what comes next depends on these, and the document
+    /// takes its time to tell of one.
     lately: HashMap<ChangeHash, u64>,
 }
 
@@ -136,24 +136,36 @@ impl DocLedger {
     /// Notes what the document got since the last time, in proportion to that.
     pub fn refresh(&mut self, doc: &Automerge) {
         let expected = std::mem::take(&mut self.expected);
-        let heads = doc.get_heads();
-        if heads == self.heads {
+        let stored_changes = doc.stats().num_changes;
+        // A document only grows. To say its heads it sorts them.
+        if stored_changes == self.stored_changes {
             return;
         }
-        let stored_changes = doc.stats().num_changes;
         let news = stored_changes.saturating_sub(self.stored_changes);
         let is_as_expected = u64::try_from(expected.len()).is_ok_and(|expected| expected == news)
             && expected.iter().all(|change| has_change(doc, &change.hash));
         if is_as_expected {
-            expected.into_iter().for_each(|change| self.note(change.actor, change.last));
+            if self.lately.len() > MAX_LATELY {
+                self.lately.clear();
+            }
+            for Expected { hash, actor, last } in expected {
+                self.lately.insert(hash, last.op);
+                self.note(actor, last);
+            }
         } else {
             for change in doc.get_changes_meta(&self.heads) {
                 self.note(change.actor.to_bytes().to_vec(), Last { seq: change.seq, op: change.max_op });
             }
         }
-        self.heads = heads;
+        self.heads = doc.get_heads();
         self.stored_changes = stored_changes;
         self.orphans.retain(|orphan| !has_change(doc, &orphan.hash));
+    }
+
+    /// Whether the document holds the change, as [`has_change`] says it, sooner for those that came lately.
+    #[must_use]
+    pub fn knows(&self, doc: &Automerge, hash: &ChangeHash) -> bool {
+        self.lately.contains_key(hash) || has_change(doc, hash)
     }
 
     fn note(&mut self, actor: Vec<u8>, change: Last) {
@@ -175,16 +187,20 @@ impl DocLedger {
     /// # Errors
     /// [`GuardError::Orphans`] when too many would wait, [`GuardError::Sequence`] when an author's
     /// change does not follow its previous one. Nothing is noted then.
-    pub fn admit(&mut self, doc: &Automerge, changes: &[ChangeSummary]) -> Result<(), GuardError> {
+    pub fn admit<'c>(
+        &mut self,
+        doc: &Automerge,
+        changes: impl IntoIterator<Item = &'c ChangeSummary>,
+    ) -> Result<(), GuardError> {
         self.refresh(doc);
         let mut queue = self.orphans.clone();
         let mut queued: HashSet<ChangeHash> = queue.iter().map(|orphan| orphan.hash).collect();
         for change in changes {
-            if !has_change(doc, &change.hash) && queued.insert(change.hash) {
+            if !self.knows(doc, &change.hash) && queued.insert(change.hash) {
                 queue.push(Orphan::of(change));
             }
         }
-        let ready = ready_in_order(doc, &queue);
+        let ready = self.ready_in_order(doc, &queue);
         self.check_sequences(doc, &queue, &ready)?;
         let ready: HashSet<usize> = ready.into_iter().collect();
         let (mut expected, mut waiting) = (Vec::new(), Vec::new());
@@ -196,10 +212,6 @@ impl DocLedger {
             }
         }
         self.check_pending(&waiting)?;
-        if self.lately.len() > MAX_LATELY {
-            self.lately.clear();
-        }
-        self.lately.extend(expected.iter().map(|change| (change.hash, change.last.op)));
         self.orphans = waiting;
         self.expected = expected;
         Ok(())
@@ -265,38 +277,38 @@ impl DocLedger {
         }
         Ok(())
     }
-}
 
-/// Which of the queue can be applied, in the very order in which Automerge applies them (0.12
-/// `src/change_queue.rs`): sequence numbers are checked along it.
-fn ready_in_order(doc: &Automerge, queue: &[Orphan]) -> Vec<usize> {
-    let mut unsatisfied = vec![0_usize; queue.len()];
-    let mut waiting_on: HashMap<ChangeHash, Vec<usize>> = HashMap::new();
-    for ((at, change), missing) in queue.iter().enumerate().zip(&mut unsatisfied) {
-        for dep in change.deps.iter().filter(|dep| !has_change(doc, dep)) {
-            *missing = missing.saturating_add(1);
-            waiting_on.entry(*dep).or_default().push(at);
-        }
-    }
-    let none_missing = |(at, missing): (usize, &usize)| (*missing == 0).then_some(at);
-    let mut open: VecDeque<usize> = unsatisfied.iter().enumerate().filter_map(none_missing).collect();
-    let mut order = Vec::new();
-    while let Some(at) = open.pop_front() {
-        order.push(at);
-        let Some(change) = queue.get(at) else {
-            continue;
-        };
-        for dependent in waiting_on.remove(&change.hash).unwrap_or_default() {
-            let Some(missing) = unsatisfied.get_mut(dependent) else {
-                continue;
-            };
-            *missing = missing.saturating_sub(1);
-            if *missing == 0 {
-                open.push_back(dependent);
+    /// Which of the queue can be applied, in the very order in which Automerge applies them (0.12
+    /// `src/change_queue.rs`): sequence numbers are checked along it.
+    fn ready_in_order(&self, doc: &Automerge, queue: &[Orphan]) -> Vec<usize> {
+        let mut unsatisfied = vec![0_usize; queue.len()];
+        let mut waiting_on: HashMap<ChangeHash, Vec<usize>> = HashMap::new();
+        for ((at, change), missing) in queue.iter().enumerate().zip(&mut unsatisfied) {
+            for dep in change.deps.iter().filter(|dep| !self.knows(doc, dep)) {
+                *missing = missing.saturating_add(1);
+                waiting_on.entry(*dep).or_default().push(at);
             }
         }
+        let none_missing = |(at, missing): (usize, &usize)| (*missing == 0).then_some(at);
+        let mut open: VecDeque<usize> = unsatisfied.iter().enumerate().filter_map(none_missing).collect();
+        let mut order = Vec::new();
+        while let Some(at) = open.pop_front() {
+            order.push(at);
+            let Some(change) = queue.get(at) else {
+                continue;
+            };
+            for dependent in waiting_on.remove(&change.hash).unwrap_or_default() {
+                let Some(missing) = unsatisfied.get_mut(dependent) else {
+                    continue;
+                };
+                *missing = missing.saturating_sub(1);
+                if *missing == 0 {
+                    open.push_back(dependent);
+                }
+            }
+        }
+        order
     }
-    order
 }
 
 #[cfg(test)]

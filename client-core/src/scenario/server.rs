@@ -207,7 +207,7 @@ impl Server {
                 without.insert(change.hash);
             }
         }
-        let received = sync.receive_without(am, (&summary, data), &without).unwrap();
+        let received = sync.receive_judged(am, (&summary, data), &without).unwrap();
         assert_eq!(received.dropped, []);
         // As the server does: first what it has, then why it refused.
         let code = if roots.is_empty() { "read_only" } else { self.refusal };

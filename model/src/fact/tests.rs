@@ -77,7 +77,9 @@ fn what_a_later_version_says_is_kept_as_unknown() {
 
 #[test]
 fn what_is_no_fact_is_refused() {
-    for text in ["", "{}", "[]", r#"{"at_ms":"x","kind":"unknown"}"#, r#"{"at_ms":1,"kind":"exit"}"#] {
+    for text in
+        ["", "{}", "[]", r#"{"at_ms":"x","kind":"unknown"}"#, r#"{"at_ms":1,"kind":"exit"}"#, r#"[5,null,null,"x"]"#]
+    {
         assert_eq!(Fact::from_json(id(1), text), Err(FactError::Malformed), "{text}");
     }
     let long = Fact { by: "x".repeat(MAX_FACT_BYTES), ..entry(1) };

@@ -33,16 +33,19 @@ impl DocSync {
         data: &[u8],
         patches: &mut PatchLog,
     ) -> Result<Received, SyncError> {
+        if self.may_write() && !unknown_changes(doc, summary).iter().all(|change| is_stored_as_is(change, data)) {
+            return Err(SyncError::Form);
+        }
         self.take(doc, (summary, data), &HashSet::new(), patches)
     }
 
-    /// Like [`receive`](Self::receive), but changes in `refused` are not applied and come back as
-    /// [`Received::refused`]; the session turns read-only. What depends on a refused change must be refused too, or it
-    /// waits for ever.
+    /// Like [`receive`](Self::receive) of changes that the owner has judged one by one, their form too
+    /// ([`is_in_own_form`]): those in `refused` are not applied and come back as [`Received::refused`]; the session turns
+    /// read-only. What depends on a refused change must be refused too, or it waits for ever.
     ///
     /// # Errors
-    /// As [`receive`](Self::receive).
-    pub fn receive_without(
+    /// As [`receive`](Self::receive), but for [`SyncError::Form`] of single changes.
+    pub fn receive_judged(
         &mut self,
         doc: &mut Automerge,
         (summary, data): (&SyncSummary, &[u8]),
@@ -69,9 +72,6 @@ impl DocSync {
                 let is_refused = |change: &&ChangeSummary| refused.contains(&change.hash);
                 let are_refused: Vec<&ChangeSummary> = news.iter().copied().filter(is_refused).collect();
                 news.retain(|change| !refused.contains(&change.hash));
-                if !news.iter().all(|change| is_stored_as_is(change, data)) {
-                    return Err(SyncError::Form);
-                }
                 // Automerge takes its time to find that it knows a change: a hub has applied most of them together.
                 if !are_refused.is_empty() {
                     let allowed = bytes_of(&news, data);

@@ -15,7 +15,7 @@ use muster_model::admission::{Author, Operation, Refusal, Writer, judge, max_ope
 use muster_model::document::is_genesis_actor;
 use muster_model::id::DeviceId;
 use muster_protocol::guard::{ChangeSummary, is_in_own_form};
-use muster_protocol::{ProtocolCode, has_change, load_apart};
+use muster_protocol::{ProtocolCode, load_apart};
 
 use super::{Admission, Decision, RefusedChange, Upload, with_dependants};
 use crate::hub::authors::Standing;
@@ -34,7 +34,7 @@ impl Admission for RuleAdmission {
         }
         let mut message = Message::new(upload, awaited);
         let mut news: Vec<&ChangeSummary> = upload.summary.changes().iter().collect();
-        news.retain(|summary| !has_change(upload.doc, &summary.hash));
+        news.retain(|summary| !upload.ledger.knows(upload.doc, &summary.hash));
         // A change begins after those that it depends on: so they come before it.
         news.sort_by_key(|summary| summary.start_op);
         for summary in news {
@@ -106,10 +106,10 @@ impl<'a> Message<'a> {
     }
 
     fn judge_chunk(&mut self, summary: &ChangeSummary) {
-        let knows = |dep: &ChangeHash| self.ready.contains_key(dep) || has_change(self.upload.doc, dep);
-        let is_ready = summary.deps.iter().all(knows);
+        let Upload { doc, ledger, .. } = self.upload;
+        let is_ready = summary.deps.iter().all(|dep| self.ready.contains_key(dep) || ledger.knows(doc, dep));
         let bytes = self.upload.data.get(summary.range.clone()).unwrap_or_default();
-        let first = self.upload.ledger.start_after(self.upload.doc, &self.ready, &summary.deps);
+        let first = ledger.start_after(doc, &self.ready, &summary.deps);
         let possible = first..=self.highest_op.saturating_add(1);
         let judged = if is_ready && !possible.contains(&summary.start_op) {
             // Automerge counts on from what a change depends on; one that jumps ahead would win over all that others write,
@@ -117,9 +117,7 @@ impl<'a> Message<'a> {
             // at when they come, by the ledger.
             Err(ProtocolCode::GuardSequence)
         } else {
-            Change::from_bytes(bytes.to_vec())
-                .map_err(|_| ProtocolCode::SyncDecode)
-                .and_then(|change| self.take(change, is_ready))
+            Change::try_from(bytes).map_err(|_| ProtocolCode::SyncDecode).and_then(|change| self.take(change, is_ready))
         };
         match judged {
             Err(code) => {

@@ -80,8 +80,8 @@ impl Document {
                 Decision::Admit(_) => self.ledger.admit(&self.doc, summary.changes()).err(),
                 Decision::RefuseSome(refused) => {
                     without = with_dependants(&summary, &refused);
-                    let rest = summary.changes().iter().filter(|change| !without.contains(&change.hash)).cloned();
-                    let ending = self.ledger.admit(&self.doc, &rest.collect::<Vec<_>>()).err();
+                    let rest = summary.changes().iter().filter(|change| !without.contains(&change.hash));
+                    let ending = self.ledger.admit(&self.doc, rest).err();
                     self.note_refused(link, &refused);
                     ending
                 }
@@ -93,7 +93,7 @@ impl Document {
             }
         }
         let Some(peer) = self.peers.get_mut(&link) else { return };
-        match peer.sync.receive_without(&mut self.doc, (&summary, &data), &without) {
+        match peer.sync.receive_judged(&mut self.doc, (&summary, &data), &without) {
             Ok(received) => {
                 let is_plain = !had_orphans && self.ledger.pending() == 0 && !summary.has_document_chunk();
                 self.note(link, received, &summary, &data, is_plain);

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use automerge::{Automerge, Change, ChangeHash};
-use muster_protocol::{Role, has_change};
+use muster_protocol::{DocLedger, Role, has_change};
 
 use super::{Document, Incoming, Message};
 use crate::hub::admission::Decision;
@@ -35,12 +35,11 @@ impl Document {
         if candidates.len() < 2 {
             return;
         }
-        let summaries: Vec<_> =
-            candidates.iter().flat_map(|(_, incoming)| incoming.summary.changes()).cloned().collect();
-        if self.ledger.admit(&self.doc, &summaries).is_err() {
+        let summaries = candidates.iter().flat_map(|(_, incoming)| incoming.summary.changes());
+        if self.ledger.admit(&self.doc, summaries).is_err() {
             return;
         }
-        let mut news = News::of(&self.doc, admitted);
+        let mut news = News::of((&self.doc, &self.ledger), admitted);
         let before = self.doc.get_heads();
         if self.doc.apply_changes(std::mem::take(&mut news.changes)).is_err() {
             return;
@@ -93,14 +92,14 @@ struct News {
 
 impl News {
     /// Two messages may bring the same.
-    fn of(doc: &Automerge, admitted: Vec<Change>) -> Self {
+    fn of((doc, ledger): (&Automerge, &DocLedger), admitted: Vec<Change>) -> Self {
         let mut news = Self { hashes: HashSet::new(), changes: Vec::new(), in_order: Some(Vec::new()) };
         for change in admitted {
             let hash = change.hash();
             if news.hashes.contains(&hash) {
                 continue;
             }
-            let follows = change.deps().iter().all(|dep| news.hashes.contains(dep) || has_change(doc, dep));
+            let follows = change.deps().iter().all(|dep| news.hashes.contains(dep) || ledger.knows(doc, dep));
             if !follows {
                 news.in_order = None;
             }
