@@ -116,7 +116,7 @@ async function look(context, scene, looks) {
 }
 
 /** A browser that has seen nothing yet: what one scene leaves behind must not be in the next one's picture. */
-async function fresh({ language, width, looks }) {
+async function fresh({ language, width, looks }, { fleeting }) {
     const context = await browser.newContext({
         viewport: { width, height: width < 600 ? 740 : 900 },
         locale: language,
@@ -132,17 +132,20 @@ async function fresh({ language, width, looks }) {
         [looks[0].theme, language],
     );
     await context.clock.setFixedTime(NOW);
+    if (fleeting) await context.addInitScript(stay);
     return context;
 }
 
-/** What does not stay on the screen is opened for each of its pictures. */
-const alone = (opening) => opening.looks.map((look) => ({ ...opening, looks: [look] }));
-const left = openings.flatMap((opening) =>
-    chosen.flatMap((scene) => (scene.fleeting ? alone(opening) : [opening]).map((opening) => ({ opening, scene }))),
-);
+/** What goes by itself after a second or more stays for its pictures, however long they take. */
+function stay() {
+    const after = globalThis.setTimeout;
+    globalThis.setTimeout = (task, ms = 0, ...rest) => (ms < 1_000 ? after(task, ms, ...rest) : 0);
+}
+
+const left = openings.flatMap((opening) => chosen.map((scene) => ({ opening, scene })));
 async function worker() {
     for (let next = left.shift(); next; next = left.shift()) {
-        const context = await fresh(next.opening);
+        const context = await fresh(next.opening, next.scene);
         await look(context, next.scene, next.opening.looks);
         await context.close();
     }

@@ -60,7 +60,14 @@ test('a room and a checkpoint say what they were told', async () => {
     const card = page.getByRole('listitem').filter({ hasText: 'Gauja' });
     await card.getByText('90 seats').waitFor();
     await card.getByText('Piano').waitFor();
+    await page.getByRole('searchbox', { name: 'Search the rooms' }).fill('PIANO');
+    await page.waitForFunction(() => document.querySelectorAll('main li h2').length === 1);
+    await card.waitFor();
+    await page.getByRole('searchbox').fill('piano x');
+    await page.getByText('Nothing here fits.').waitFor();
     await page.getByRole('tab', { name: 'Checkpoints' }).click();
+    await page.getByRole('searchbox', { name: 'Search the checkpoints' }).fill('gala');
+    await page.waitForFunction(() => document.querySelectorAll('main li h2').length === 1);
     sheet = await opened(page, page.getByRole('button', { name: 'Edit: Gala dinner' }), 'Edit the checkpoint');
     await sheet.getByLabel('How often somebody is let in').selectOption('entry_and_exit');
     await sheet.getByLabel('Open until').fill('2027-05-20T23:30');
