@@ -41,7 +41,11 @@ test('a double admission is settled with both sides in view', async () => {
     const double = page.getByRole('article').filter({ hasText: 'Edgars, gate B' }).first();
     await double.getByText('Līga, gate A').waitFor();
     await page.getByRole('heading', { name: 'Admitted twice (2)' }).waitFor();
-    await double.getByRole('button', { name: 'One person, scanned twice' }).click();
+    // Gloves tap twice: the card stays, and no other one comes under the finger.
+    await double.getByRole('button', { name: 'One person, scanned twice' }).dblclick();
+    await page.getByRole('heading', { name: 'Admitted twice (1)' }).waitFor();
+    await double.getByRole('status').getByText('One person, scanned twice').waitFor();
+    await page.waitForTimeout(500);
     await page.getByRole('heading', { name: 'Admitted twice (1)' }).waitFor();
 });
 

@@ -168,7 +168,7 @@ export class Door {
                 note: body?.note ?? '',
             });
         }
-        return found.sort((one, other) => Number(one.settledBy !== null) - Number(other.settledBy !== null));
+        return found;
     }
 
     settle(wish: r.Settle): r.Recorded {
