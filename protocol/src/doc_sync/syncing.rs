@@ -33,25 +33,32 @@ impl DocSync {
         data: &[u8],
         patches: &mut PatchLog,
     ) -> Result<Received, SyncError> {
-        if self.may_write() && !unknown_changes(doc, summary).iter().all(|change| is_stored_as_is(change, data)) {
-            return Err(SyncError::Form);
-        }
+        self.check_form(doc, (summary, data))?;
         self.take(doc, (summary, data), &HashSet::new(), patches)
     }
 
     /// Like [`receive`](Self::receive) of changes that the owner has judged one by one, their form too
     /// ([`is_in_own_form`]): those in `refused` are not applied and come back as [`Received::refused`]; the session turns
-    /// read-only. What depends on a refused change must be refused too, or it waits for ever.
+    /// read-only. What depends on a refused change must be refused too, or it waits for ever. A message with a whole
+    /// document is judged as a whole, so the form of what comes beside it is looked at here.
     ///
     /// # Errors
-    /// As [`receive`](Self::receive), but for [`SyncError::Form`] of single changes.
+    /// As [`receive`](Self::receive).
     pub fn receive_judged(
         &mut self,
         doc: &mut Automerge,
         (summary, data): (&SyncSummary, &[u8]),
         refused: &HashSet<ChangeHash>,
     ) -> Result<Received, SyncError> {
+        if summary.has_document_chunk() {
+            self.check_form(doc, (summary, data))?;
+        }
         self.take(doc, (summary, data), refused, &mut PatchLog::inactive())
+    }
+
+    fn check_form(&self, doc: &Automerge, (summary, data): (&SyncSummary, &[u8])) -> Result<(), SyncError> {
+        let all_are = || unknown_changes(doc, summary).iter().all(|change| is_stored_as_is(change, data));
+        if !self.may_write() || all_are() { Ok(()) } else { Err(SyncError::Form) }
     }
 
     fn take(
