@@ -3,7 +3,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+/** Without windows first: the same pictures in half the time. */
+const shell = '/usr/bin/chromium-headless-shell';
+const places = [
+    process.env.CHROMIUM,
+    shell,
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+];
 
 /** With letters of our own the screens look the same whatever fonts a machine has. */
 const FONTCONFIG_FILE = join(import.meta.dirname, 'fonts.conf');

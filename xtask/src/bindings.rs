@@ -66,12 +66,11 @@ fn generate(workspace: &Workspace, profile: Profile, out: &Path) -> Result<(), E
     match profile {
         Profile::Dev => workspace.build_all()?,
         Profile::Release => {
-            let packages = ["build", "--release", "--package=muster-mobile-ffi", "--package=muster-bindgen"];
-            run_program(&mut workspace.cargo(packages))?;
+            run_program(&mut workspace.cargo(["build", "--release", "--package=muster-mobile-ffi"]))?;
         }
     }
     let library = workspace.built(profile, &library_name());
-    let bindgen = workspace.built(profile, &format!("muster-bindgen{}", std::env::consts::EXE_SUFFIX));
+    let bindgen = workspace.generator("muster-bindgen")?;
     run_program(Command::new(bindgen).arg(&library).arg(out).current_dir(workspace.path(".")))?;
     // Python's side loads the library that lies beside it; Kotlin's is told the folder.
     for folder in ["lib", "python"] {

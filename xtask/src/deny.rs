@@ -1,7 +1,7 @@
 //! `cargo xtask deny`: under which licences, from where, and with which known faults the crates come that Muster is built
 //! from. `deny.toml` says what is allowed.
 //!
-//! The program that looks is built from source once, in one version, and kept in `target/tools`: three minutes of CPU on a
+//! The program that looks is built from source once, in one version, and kept in the user's cache: some minutes of CPU on a
 //! machine that has never had it, a second from then on.
 
 use std::fs;
@@ -72,18 +72,27 @@ fn deny(workspace: &Workspace, program: &Path, level: &str) -> Command {
 
 /// The program, built if it is not there in this version.
 fn program(workspace: &Workspace) -> Result<PathBuf, Error> {
-    let tools = workspace.target().join("tools");
+    let tools = kept(workspace).join(format!("cargo-deny-{VERSION}"));
     let program = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
     if is_current(&program) {
         return Ok(program);
     }
     println!("building cargo-deny {VERSION}, once");
     let build = tools.join("build");
-    let mut install = workspace.cargo(["install", "cargo-deny", "--quiet", "--locked", "--version", VERSION, "--root"]);
+    let mut install =
+        workspace.cargo(["install", "cargo-deny", "--debug", "--quiet", "--locked", "--version", VERSION, "--root"]);
     run_program(install.arg(&tools).arg("--target-dir").arg(&build))?;
     // What it was built from takes ten times the room of what was built.
     fs::remove_dir_all(&build).map_err(|source| Error::File { path: build, source })?;
     Ok(program)
+}
+
+/// Where the user's programs keep what they can make again: every clone of Muster finds there what one has built.
+fn kept(workspace: &Workspace) -> PathBuf {
+    let home = || std::env::home_dir().map(|home| home.join(".cache"));
+    let cache =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute()).or_else(home);
+    cache.map_or_else(|| workspace.target().join("tools"), |cache| cache.join("muster"))
 }
 
 fn is_current(program: &Path) -> bool {

@@ -27,20 +27,21 @@ pub(crate) struct Args {
 
 type Action = fn(&Workspace) -> Result<(), Error>;
 
-const GATES: [(&str, Action); 8] = [
+const GATES: [(&str, Action); 9] = [
     ("format", |workspace| run_program(&mut workspace.cargo(["fmt", "--all", "--check"]))),
     ("arrows", arrows::check),
     ("app", web::parts),
+    ("generators", Workspace::try_generators),
     ("clippy", |workspace| {
-        run_program(&mut workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+        run_program(workspace.cargo_for_all("clippy").args(["--all-targets", "--", "--deny", "warnings"]))
     }),
     ("docs", |workspace| {
-        run_program(workspace.cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
+        run_program(workspace.cargo_for_all("doc").arg("--no-deps").env("RUSTDOCFLAGS", "--deny warnings"))
     }),
     // The end-to-end tests start these; `cargo test` alone builds only the binaries of the crate it tests.
     ("binaries", Workspace::build_all),
     ("packages", |workspace| npm::install(&workspace.path("tests/foreign"))),
-    ("tests", |workspace| run_program(with_test_environment(&mut workspace.cargo(["test", "--workspace"]))?)),
+    ("tests", |workspace| run_program(with_test_environment(&mut workspace.cargo_for_all("test"))?)),
 ];
 
 /// What takes longer, or needs more than Rust.
@@ -138,8 +139,8 @@ fn table(outcomes: &[(&str, Outcome)]) -> String {
             Outcome::NotRun => Duration::ZERO,
         })
         .sum();
-    let mut lines: Vec<String> = outcomes.iter().map(|(name, outcome)| format!("{name:<10}{outcome}")).collect();
-    lines.push(format!("{:<10}{:>8.1} s", "total", total.as_secs_f64()));
+    let mut lines: Vec<String> = outcomes.iter().map(|(name, outcome)| format!("{name:<12}{outcome}")).collect();
+    lines.push(format!("{:<12}{:>8.1} s", "total", total.as_secs_f64()));
     lines.join("\n")
 }
 
@@ -196,8 +197,7 @@ mod tests {
             ("clippy", Outcome::Failed(Duration::from_millis(12_000))),
             ("tests", Outcome::NotRun),
         ];
-        let expected =
-            "format         1.5 s\nclippy        12.0 s  FAILED\ntests            -    not run\ntotal         13.5 s";
+        let expected = "format           1.5 s\nclippy          12.0 s  FAILED\ntests              -    not run\ntotal           13.5 s";
         assert_eq!(table(&outcomes), expected);
     }
 

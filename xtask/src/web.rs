@@ -186,11 +186,8 @@ pub(crate) fn core(workspace: &Workspace) -> Result<(), Error> {
     let mut build = workspace.cargo(["build", "--package=muster-web", "--lib", "--profile=web", "--target", TARGET]);
     toolchain(&mut build)?;
     run_program(build.env("SQLITE_WASM_RS_FLAGS", SQLITE_FLAGS))?;
-    // As xtask itself is built: with its dependencies quick to compile, since it runs for a moment.
-    run_program(&mut workspace.cargo(["build", "--package=muster-web-bindgen", "--profile=task"]))?;
-    let built = |folder: &str, file: &str| workspace.target().join(folder).join(file);
-    let bindgen = built("task", &format!("muster-web-bindgen{}", env::consts::EXE_SUFFIX));
-    let module = built(TARGET, "web/muster_web.wasm");
+    let bindgen = workspace.generator("muster-web-bindgen")?;
+    let module = workspace.target().join(TARGET).join("web/muster_web.wasm");
     run_program(Command::new(bindgen).arg(module).arg(workspace.path("web/src/core/wasm")))
 }
 

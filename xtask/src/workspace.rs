@@ -12,6 +12,10 @@ use crate::error::Error;
 /// variables (ring's does) would run again in every change between `cargo xtask` and plain `cargo`.
 const OWN_VARIABLES: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_NAME", "CARGO_PRIMARY_"];
 
+/// Programs that write code from what is built. What they are made of is as much again as the server is, and nothing else
+/// uses it: they stand aside from what is said to the whole workspace, and are built for a moment's work, as xtask is.
+const GENERATORS: [&str; 2] = ["muster-bindgen", "muster-web-bindgen"];
+
 /// Where the workspace and its build products are.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -73,6 +77,33 @@ impl Workspace {
         command
     }
 
+    /// A `cargo` command for every crate of the workspace but the generators.
+    pub(crate) fn cargo_for_all(&self, command: &str) -> Command {
+        let mut cargo = self.cargo([command, "--workspace"]);
+        cargo.args(GENERATORS.map(|name| format!("--exclude={name}")));
+        cargo
+    }
+
+    /// Builds a generator and returns its path.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub(crate) fn generator(&self, name: &str) -> Result<PathBuf, Error> {
+        run(self.cargo(["build", "--profile=task", "--package"]).arg(name))?;
+        Ok(self.target.join("task").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
+    }
+
+    /// Tests the generators, with clippy as their compiler: to check what they are made of once more for clippy alone takes
+    /// longer than all the rest of this. Its warnings are errors there, as their sources say.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub(crate) fn try_generators(&self) -> Result<(), Error> {
+        let mut test = self.cargo(["test", "--profile=task"]);
+        test.args(GENERATORS.map(|name| format!("--package={name}")));
+        run(test.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
+    }
+
     /// Builds binaries, given as `(package, binary)`, and returns their paths in the same order.
     ///
     /// For tests, all of the workspace's are built, as [`Self::build_all`] says.
@@ -97,13 +128,13 @@ impl Workspace {
         Ok(binaries.map(|(_, binary)| self.built(profile, &format!("{binary}{}", env::consts::EXE_SUFFIX))))
     }
 
-    /// Builds every library and binary as the tests do. For another selection of crates cargo would build most of the
-    /// dependencies again, with the features that only those need.
+    /// Builds every library, binary and test. For another selection cargo would build most of the dependencies again, with the
+    /// features that only those need; without the tests it would build our libraries twice.
     ///
     /// # Errors
     /// As [`Self::build`].
     pub(crate) fn build_all(&self) -> Result<(), Error> {
-        run(&mut self.cargo(["build", "--workspace", "--lib", "--bins"]))
+        run(self.cargo_for_all("build").args(["--lib", "--bins", "--tests"]))
     }
 }
 

@@ -1,4 +1,5 @@
 //! Writes the Kotlin, Swift and Python sides of mobile-ffi from the built library. `cargo xtask bindings` runs it.
+#![cfg_attr(test, deny(warnings))]
 #![expect(clippy::print_stderr, reason = "a command-line tool talks to whoever started it")]
 
 use std::process::ExitCode;

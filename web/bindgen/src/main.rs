@@ -2,6 +2,7 @@
 //!
 //! The program is a crate of its own so that `cargo xtask`, which everybody waits for first, does not carry it. Its version of
 //! wasm-bindgen is that of web/wasm, by the lock file.
+#![cfg_attr(test, deny(warnings))]
 #![expect(clippy::print_stderr, reason = "a command-line tool talks to whoever started it")]
 
 use std::path::Path;
