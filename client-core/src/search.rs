@@ -150,5 +150,12 @@ pub fn fit(index_text: &str, terms: &[Term]) -> Option<Fit> {
     terms.iter().map(of_term).try_fold(Fit::Words, |worst, fit| fit.map(|fit| worst.max(fit)))
 }
 
+/// Whether the terms are found in an organisation, or in name and organisation together, and not in the name alone: people
+/// at a door ask for names.
+#[must_use]
+pub fn by_organisation(name: &str, terms: &[Term]) -> bool {
+    fit(&index_text(name, ""), terms).is_none()
+}
+
 #[cfg(test)]
 mod tests;

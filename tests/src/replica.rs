@@ -11,7 +11,8 @@ use muster_model::access::Role;
 use muster_model::attendee::Attendee;
 use muster_model::document::{self, DocKind, DocRef, DocumentError};
 use muster_model::fact::{self, Fact};
-use muster_model::id::{DeviceId, EventId, FactId};
+use muster_model::id::{DeviceId, EventId, FactId, PresenterId};
+use muster_model::logistics::HotelStay;
 use muster_model::program::{PresenterProfile, Room, Session};
 use muster_model::record::{self, RecordError};
 use muster_server::storage::{DocumentStore, Storage, StorageError};
@@ -153,6 +154,15 @@ impl Replica {
             }
         }
         Ok(counts)
+    }
+
+    /// Whether it is known where a presenter sleeps.
+    ///
+    /// # Errors
+    /// If the document does not read.
+    pub fn is_put_up(&self, presenter: PresenterId) -> Result<bool, ReplicaError> {
+        let Some(bytes) = self.documents.get(&DocRef::presenter(presenter)) else { return Ok(false) };
+        Ok(!record::read_all::<HotelStay>(&load(bytes)?)?.records.is_empty())
     }
 
     /// All facts, from every document that holds some.

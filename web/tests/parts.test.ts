@@ -133,6 +133,10 @@ test('times are those of the event, wherever the phone is', () => {
     expect(formats.dayKey(at)).toBe('2027-05-21');
     expect(formats.near(at, at - 3_600_000)).toBe('01:30');
     expect(formats.near(at, at - 7_200_000)).toContain('01:30');
+    // All of one day are equally far away, also over the change to summer time.
+    const winter = Date.parse('2027-03-26T18:00:00+02:00');
+    expect(formats.ago(Date.parse('2027-05-20T09:00:00+03:00'), winter)).toBe('in 55 days');
+    expect(formats.ago(Date.parse('2027-05-20T21:30:00+03:00'), winter)).toBe('in 55 days');
     expect(new Formats('en', 'Nowhere/Atall').time(at)).toMatch(/^\d\d:\d\d$/);
 });
 

@@ -27,11 +27,10 @@ pub(crate) struct Args {
 
 type Action = fn(&Workspace) -> Result<(), Error>;
 
-const GATES: [(&str, Action); 9] = [
+const GATES: [(&str, Action); 8] = [
     ("format", |workspace| run_program(&mut workspace.cargo(["fmt", "--all", "--check"]))),
     ("arrows", arrows::check),
     ("app", web::parts),
-    ("generators", Workspace::try_generators),
     ("clippy", |workspace| {
         run_program(workspace.cargo_for_all("clippy").args(["--all-targets", "--", "--deny", "warnings"]))
     }),

@@ -93,15 +93,12 @@ impl Workspace {
         Ok(self.target.join("task").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
     }
 
-    /// Tests the generators, with clippy as their compiler: to check what they are made of once more for clippy alone takes
-    /// longer than all the rest of this. Its warnings are errors there, as their sources say.
-    ///
-    /// # Errors
-    /// As [`Self::build`].
-    pub(crate) fn try_generators(&self) -> Result<(), Error> {
+    /// A `cargo` that tests the generators, with clippy as their compiler: to check what they are made of once more for clippy
+    /// alone takes longer than all the rest of this. Its warnings are errors there, as their sources say.
+    pub(crate) fn generator_tests(&self) -> Command {
         let mut test = self.cargo(["test", "--profile=task"]);
-        test.args(GENERATORS.map(|name| format!("--package={name}")));
-        run(test.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
+        test.args(GENERATORS.map(|name| format!("--package={name}"))).env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+        test
     }
 
     /// Builds binaries, given as `(package, binary)`, and returns their paths in the same order.
@@ -161,6 +158,19 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     let status = command.status().map_err(|source| Error::Start { command: shown(command), source })?;
     if status.success() { Ok(()) } else { Err(Error::Failed { command: shown(command), status }) }
+}
+
+/// Runs a program and does something else meanwhile; the first that failed is told when both have ended.
+///
+/// # Errors
+/// As [`run`], and those of the work.
+pub(crate) fn run_beside(command: &mut Command, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    let told = shown(command);
+    let mut child = command.spawn().map_err(|source| Error::Start { command: told.clone(), source })?;
+    let done = work();
+    let status = child.wait().map_err(|source| Error::Start { command: told.clone(), source })?;
+    done?;
+    if status.success() { Ok(()) } else { Err(Error::Failed { command: told, status }) }
 }
 
 /// Whether a program can be started and is content, with nothing shown.

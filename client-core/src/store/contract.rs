@@ -241,6 +241,7 @@ pub(super) fn names_are_found_by_any_part<S: Store>(mut store: S) {
         person(4, "Jürgen Groß", "Universität Köln"),
         person(5, "Jan Berz", "Skalbe"),
         person(6, "Zane Kalnbērza", "Rīgas slimnīca"),
+        person(7, "Uldis Rigs", ""),
     ];
     commit(&mut store, people.iter().map(|row| Write::Attendee(Box::new(row.clone()))).collect());
     let find = |store: &S, typed: &str, limit: usize| -> Vec<u8> {
@@ -250,6 +251,7 @@ pub(super) fn names_are_found_by_any_part<S: Store>(mut store: S) {
     };
     assert_eq!(find(&store, "berzins jan", 9), [1]);
     assert_eq!(find(&store, "berz", 9), [5, 2, 1, 6], "whole words, then beginnings, then parts; by name within");
+    assert_eq!(find(&store, "rig", 9), [7, 2, 6], "names before organisations");
     assert_eq!(find(&store, "lukasz", 9), [3]);
     assert_eq!(find(&store, "lodzki", 9), [3]);
     assert_eq!(find(&store, "juergen gross", 9), [4]);

@@ -10,7 +10,7 @@ use muster_model::id::{AttendeeId, CheckpointId, DeviceId, FactId};
 use muster_model::ticket::{TicketHash, bearer};
 
 use crate::event::ServerId;
-use crate::search::{Term, fit, index_text};
+use crate::search::{Term, by_organisation, fit, index_text};
 use crate::store::dump::{Projections, lines};
 use crate::store::{
     AttendeeRow, ConflictRow, DocSize, DoubleRow, FactRow, HeardRow, OutboxRow, Place, Store, StoreError, StoreRead,
@@ -214,11 +214,12 @@ impl StoreRead for MemoryStore {
         }
         let rank = |row: &AttendeeRow| {
             let words = index_text(&row.attendee.name, &row.attendee.organisation);
-            fit(&words, terms).map(|fit| (fit, row.attendee.name.clone(), row.id))
+            let name = &row.attendee.name;
+            fit(&words, terms).map(|fit| (fit, by_organisation(name, terms), name.clone(), row.id))
         };
         let mut found: Vec<_> = self.attendees.values().filter_map(rank).collect();
         found.sort_unstable();
-        Ok(found.into_iter().take(limit).map(|(_, _, id)| id).collect())
+        Ok(found.into_iter().take(limit).map(|(.., id)| id).collect())
     }
 
     fn fact(&self, id: FactId) -> Result<Option<FactRow>, StoreError> {

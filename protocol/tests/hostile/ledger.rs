@@ -1,5 +1,7 @@
 //! What bytes alone do not show: it takes the document to see it.
 
+use std::collections::HashSet;
+
 use muster_protocol::guard::is_in_own_form;
 use muster_protocol::{DocLedger, DocSync, DocSyncOptions, PendingLimits, Role};
 
@@ -146,6 +148,19 @@ fn a_change_in_another_form_would_make_a_document_that_cannot_be_loaded() {
             Ok(_) => assert!(taken && victim.get_heads() != doc.get_heads()),
             Err(error) => assert!(!taken && error.code().as_str() == "guard_malformed", "{error}"),
         }
+        // Nor beside a whole document, which whoever judges changes one by one leaves alone.
+        let data = Message::of(vec![doc.save(), first.clone(), later(first)]).encode();
+        let summary = check_with(&GuardLimits::bulk_import(), &data).unwrap();
+        assert!(summary.has_document_chunk());
+        let mut victim = document(b"empty");
+        let nobody = HashSet::new();
+        let received =
+            DocSync::new(Role::Full, DocSyncOptions::default()).receive_judged(&mut victim, (&summary, &data), &nobody);
+        match received {
+            Ok(_) => assert!(taken && victim.get_heads() != doc.get_heads()),
+            Err(error) => assert!(!taken && error.code().as_str() == "guard_malformed", "{error}"),
+        }
+        assert_eq!(victim.get_heads().is_empty(), !taken, "all of the message or nothing");
         // Why: this is what Automerge does with it.
         let mut unguarded = doc.clone();
         unguarded.load_incremental(&[first.clone(), later(first)].concat()).unwrap();

@@ -14,7 +14,8 @@ use super::orders::{Day, Order, draw};
 use super::phone::{Done, Phone};
 use super::screen::Screen;
 use super::tickets::{Tickets, TicketsError};
-use super::{today, tour};
+use super::today::Shift;
+use super::tour;
 use crate::network::Network;
 use crate::replica::{Replica, ReplicaError};
 use crate::stage::{Stage, StageError};
@@ -161,7 +162,9 @@ pub(super) async fn run(options: &Options, folder: &Path, screen: &Screen) -> Re
 
 async fn set_up(options: &Options, folder: &Path, screen: &Screen) -> Result<Field, DemoError> {
     screen.stage("The server starts and the coordinator imports");
-    let schedule = schedule(options, folder)?;
+    let shift = shift(options)?;
+    let moved = |file: &Path| moved(file, shift.as_ref(), folder);
+    let schedule = moved(&options.schedule)?;
     let stage = Stage::set_at(options.listen, &options.server, folder, "Demo event").await?;
     screen.say(&format!("   muster listens on http://{}", stage.server.address()));
     for file in [&schedule, &options.attendees] {
@@ -171,7 +174,7 @@ async fn set_up(options: &Options, folder: &Path, screen: &Screen) -> Result<Fie
     // What a schedule cannot say stands in lists beside it, if somebody has made them.
     for list in ["rooms.csv", "presenters.csv"].map(|name| options.schedule.with_file_name(name)) {
         if list.is_file() {
-            stage.import(&list).await?;
+            stage.import(&moved(&list)?).await?;
             screen.say(&format!("   imported {}", list.file_name().unwrap_or_default().to_string_lossy()));
         }
     }
@@ -199,18 +202,29 @@ fn file_error(path: &Path, source: std::io::Error) -> DemoError {
     DemoError::File { path: path.to_owned(), source }
 }
 
-/// The schedule to import: moved to today if somebody watches.
-fn schedule(options: &Options, folder: &Path) -> Result<PathBuf, DemoError> {
+/// How far the event is from today, if somebody watches.
+fn shift(options: &Options) -> Result<Option<Shift>, DemoError> {
     let is_xml = options.schedule.extension().is_some_and(|extension| extension == "xml");
     if !options.live || !is_xml {
-        return Ok(options.schedule.clone());
+        return Ok(None);
     }
-    let text = std::fs::read_to_string(&options.schedule).map_err(|source| file_error(&options.schedule, source))?;
     let zone = jiff::tz::TimeZone::get("Europe/Riga").unwrap_or(jiff::tz::TimeZone::UTC);
-    let moved = folder.join(options.schedule.file_name().unwrap_or_default());
-    std::fs::write(&moved, today::moved_to(&jiff::Timestamp::now().to_zoned(zone), &text))
-        .map_err(|source| file_error(&moved, source))?;
+    Ok(Shift::of(&read(&options.schedule)?, &jiff::Timestamp::now().to_zoned(zone)))
+}
+
+/// A file to import, moved in time.
+fn moved(file: &Path, shift: Option<&Shift>, folder: &Path) -> Result<PathBuf, DemoError> {
+    let Some(shift) = shift else { return Ok(file.to_owned()) };
+    let text = read(file)?;
+    let is_list = file.extension().is_some_and(|extension| extension == "csv");
+    let text = if is_list { shift.list(&text) } else { shift.schedule(&text) };
+    let moved = folder.join(file.file_name().unwrap_or_default());
+    std::fs::write(&moved, text).map_err(|source| file_error(&moved, source))?;
     Ok(moved)
+}
+
+fn read(file: &Path) -> Result<String, DemoError> {
+    std::fs::read_to_string(file).map_err(|source| file_error(file, source))
 }
 
 /// Where people are checked in: the event's first checkpoint.

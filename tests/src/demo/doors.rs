@@ -58,18 +58,26 @@ async fn has_app(address: &str) -> bool {
     asked.is_ok_and(|answer| answer.status().is_success())
 }
 
-/// Who presents next, or first of all when nothing is left today.
+/// Who presents next of those who sleep in a hotel, and so have everything that a presenter's phone shows; else who presents
+/// next, or first of all when nothing is left today.
 async fn next_presenter(field: &Field) -> Result<Option<(PresenterId, String)>, DemoError> {
     let Some(phone) = field.phones.first() else { return Ok(None) };
-    let found = phone.client.read(|core, now| {
+    let read = phone.client.read(|core, now| {
         let sessions = core.sessions(now, &SessionFilter::default())?;
         let later = sessions.iter().filter(|session| session.session.starts_at >= now);
-        let first = later
+        let each = later
             .chain(&sessions)
-            .find_map(|session| session.session.presenters.first().copied().zip(session.presenters.first().cloned()));
-        Ok(first)
+            .flat_map(|session| session.session.presenters.iter().copied().zip(session.presenters.iter().cloned()));
+        Ok(each.collect::<Vec<_>>())
     });
-    Ok(found.await?)
+    let all = read.await?;
+    let server = field.stage.replica().await?;
+    for (presenter, name) in &all {
+        if server.is_put_up(*presenter)? {
+            return Ok(Some((*presenter, name.clone())));
+        }
+    }
+    Ok(all.into_iter().next())
 }
 
 /// A link as block characters. In a terminal black on white whatever its colours: not every camera reads a code that is

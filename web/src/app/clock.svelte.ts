@@ -1,6 +1,8 @@
 /** The time, for what a screen counts down: moves every ten seconds, and at once when the app comes back to the front. */
 class Clock {
     now = $state(Date.now());
+    /** Changes once a minute. */
+    readonly minute = $derived(Math.floor(this.now / 60_000));
 
     constructor() {
         setInterval(() => this.tick(), 10_000);
@@ -9,11 +11,6 @@ class Clock {
 
     private tick(): void {
         if (document.visibilityState === 'visible') this.now = Date.now();
-    }
-
-    /** Changes once a minute. */
-    get minute(): number {
-        return Math.floor(this.now / 60_000);
     }
 }
 

@@ -2,7 +2,7 @@ import { app, asMuster } from '../app/app.svelte';
 import { clock } from '../app/clock.svelte';
 import { preferences } from '../app/preferences.svelte';
 import type { Answers, AttendeeId, Checkpoint, EntryVia, MusterError, ScanResult } from '../core/api';
-import { words } from '../i18n/words.svelte';
+import { t, words } from '../i18n/words.svelte';
 import { look } from './look';
 import { signals } from './signals.svelte';
 
@@ -24,6 +24,8 @@ export class Door {
     checkpoints = $state.raw<Checkpoint[]>([]);
     shown = $state.raw<Shown | null>(null);
     error = $state.raw<MusterError | null>(null);
+    /** Whose check-in was taken back last, until the next verdict. */
+    undone = $state('');
     /** Somebody does something else on this screen: the camera waits. */
     busy = false;
     private deciding = false;
@@ -64,10 +66,12 @@ export class Door {
     }
 
     async undo(): Promise<void> {
-        const recorded = this.shown?.result.recorded;
-        if (!recorded) return;
+        const result = this.shown?.result;
+        if (!result?.recorded) return;
+        const { fact } = result.recorded;
         await this.attempt(async () => {
-            await app.core.undo(recorded.fact, '');
+            await app.core.undo(fact, '');
+            this.undone = result.card?.attendee.name ?? t('verdict.bearer');
             this.dismiss();
         });
     }
@@ -111,6 +115,7 @@ export class Door {
         }
         clearTimeout(this.timer);
         this.shown = { result, asked, ready: false };
+        this.undone = '';
         const { tone } = this.look(result);
         signals.give(tone);
         this.timer = setTimeout(() => {

@@ -63,14 +63,15 @@ export class Formats {
         return parts.format(at);
     }
 
-    /** "in 12 min.", "5 min. ago". */
+    /** "in 12 min.", "5 min. ago"; days are those of the calendar, so that all of one day are equally far away. */
     ago(at: number, now: number): string {
         this.relative ??= new Intl.RelativeTimeFormat(this.language, { numeric: 'auto', style: 'short' });
         const minutes = Math.round((at - now) / 60_000);
         if (Math.abs(minutes) < 60) return this.relative.format(minutes, 'minute');
         const hours = Math.round(minutes / 60);
         if (Math.abs(hours) < 48) return this.relative.format(hours, 'hour');
-        return this.relative.format(Math.round(hours / 24), 'day');
+        const days = (Date.parse(this.dayKey(at)) - Date.parse(this.dayKey(now))) / 86_400_000;
+        return this.relative.format(days, 'day');
     }
 
     /** An amount in hundredths. */

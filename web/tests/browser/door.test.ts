@@ -97,6 +97,12 @@ test('with nothing but a keyboard: search, check in, undo', async () => {
         .first()
         .press('Enter');
     await card.getByText('Not inside').waitFor();
+    await page.getByText('Taken back: Jānis Bērziņš').waitFor({ state: 'attached' });
+    // Once somebody is in, the next one is searched from nothing.
+    await card.getByRole('button', { name: 'Check in', exact: true }).press('Enter');
+    await verdict.getByRole('button', { name: 'Next' }).press('Enter');
+    await page.getByRole('searchbox').and(page.locator('[value=""], :placeholder-shown')).waitFor();
+    await page.getByText('Taken back').waitFor({ state: 'detached' });
 });
 
 test('others of an order come in together', async () => {

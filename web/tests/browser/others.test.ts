@@ -45,8 +45,16 @@ test('a double admission is settled with both sides in view', async () => {
     await double.getByRole('button', { name: 'One person, scanned twice' }).dblclick();
     await page.getByRole('heading', { name: 'Admitted twice (1)' }).waitFor();
     await double.getByRole('status').getByText('One person, scanned twice').waitFor();
-    await page.waitForTimeout(500);
+    const other = page
+        .getByRole('article')
+        .filter({ has: page.getByRole('button', { name: 'A second person, may stay' }) });
+    await other.getByRole('button', { name: 'A second person, may stay' }).click();
+    await page.getByRole('heading', { name: 'Admitted twice (0)' }).waitFor();
+    // Whoever finds out better settles it otherwise.
+    await double.getByRole('button', { name: 'Settle otherwise' }).click();
     await page.getByRole('heading', { name: 'Admitted twice (1)' }).waitFor();
+    await double.getByRole('button', { name: 'A second person, sent out' }).click();
+    await double.getByRole('status').getByText('A second person, sent out').waitFor();
 });
 
 test('a presenter says that they are here, and may take it back', async () => {

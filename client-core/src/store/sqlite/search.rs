@@ -1,4 +1,5 @@
-//! Search: whole words first, then beginnings of words, then parts of words, each only if the one before left room.
+//! Search: whole words first, then beginnings of words, then parts of words, each only if the one before left room; within
+//! each, names before organisations.
 //!
 //! The first two come from the full-text index. Parts of words come from reading the folded words of everybody, which is
 //! fast enough (50,000 attendees are some 3 MB) and rarely needed, since people type the beginnings of names.
@@ -10,7 +11,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
 use super::{Parsed, SqliteStore};
-use crate::search::Term;
+use crate::search::{Term, by_organisation};
 use crate::store::StoreError;
 
 pub(super) fn search(store: &SqliteStore, terms: &[Term], limit: usize) -> Result<Vec<AttendeeId>, StoreError> {
@@ -38,7 +39,7 @@ pub(super) fn search(store: &SqliteStore, terms: &[Term], limit: usize) -> Resul
         };
         let mut new: Vec<(String, AttendeeId)> = rows.into_iter().filter(|(_, id)| seen.insert(*id)).collect();
         new.truncate(room);
-        new.sort_unstable();
+        new.sort_by_cached_key(|(name, id)| (by_organisation(name, terms), name.clone(), *id));
         found.extend(new.into_iter().map(|(_, id)| id));
     }
     Ok(found)

@@ -6,7 +6,7 @@ use automerge::legacy::{ObjectId, OpId};
 use automerge::transaction::Transactable;
 use automerge::{ActorId, Change, ObjType, ROOT};
 use muster_model::access::Role;
-use muster_model::document::{DocKind, DocRef};
+use muster_model::document::{self, DocKind, DocRef};
 use muster_model::id::{AttendeeId, FactId, RecordId};
 
 use super::stage::{
@@ -191,9 +191,13 @@ async fn what_may_not_be_read_cannot_be_written() {
 async fn an_id_in_use_is_not_taken_again() {
     let stage = stage().await;
     let phone = stage.phone(1, Role::Coordinator).await;
-    // It makes the record without having seen the one that is there.
-    phone.open(PROGRAM, None);
-    let change = phone.edit(PROGRAM, phone.actor(1), create_record("rooms", there("rooms")));
+    // It makes the record before it hears of the one that is there.
+    let mut copy = document::create(event(), &PROGRAM, phone.actor(1)).unwrap();
+    let mut transaction = copy.transaction();
+    create_record("rooms", there("rooms"))(&mut transaction).unwrap();
+    transaction.commit();
+    let change = copy.get_last_local_change().unwrap();
+    phone.open(PROGRAM, Some(copy));
     let done = |state: &crate::testing::State| !state.notices.is_empty() || state.is_acknowledged(PROGRAM);
     phone.until("an answer", done).await;
     assert_eq!(phone.look(|state| state.notices.clone()), ["id_taken"]);
