@@ -1,20 +1,17 @@
 /** What every story needs: the real server as a process, with an event; a browser; a page with the core. */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
+import { browserPath, shellPath } from '../../tools/browser.mjs';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../../..');
 const PROGRAM = process.env.MUSTER_SERVER ?? join(ROOT, 'target/debug/muster');
 const HARNESS = join(ROOT, 'web/harness-dist');
-
-/** Debian's name, and that of others. */
-const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 export const SAMPLES = join(ROOT, 'samples');
 
@@ -31,12 +28,6 @@ export const FLAGS = [
     // machine's own address.
     '--disable-features=LocalNetworkAccessChecks',
 ];
-
-export function browserPath() {
-    const path = process.env.CHROMIUM ?? BROWSERS.find(existsSync);
-    if (!path) throw new Error('no Chromium: run `apt-get install chromium`, or set CHROMIUM');
-    return path;
-}
 
 export class Server {
     #child = null;
@@ -145,7 +136,7 @@ function answers(address) {
 }
 
 export function launch(args = []) {
-    return chromium.launch({ executablePath: browserPath(), args: [...FLAGS, ...args] });
+    return chromium.launch({ executablePath: shellPath(), args: [...FLAGS, ...args] });
 }
 
 /** A phone: a context of its own, whose pages find the harness even when there is no server. `first` is what its workers run

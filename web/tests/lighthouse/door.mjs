@@ -14,7 +14,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import lighthouse from 'lighthouse';
 import { launch } from 'puppeteer-core';
-import { FLAGS, SAMPLES, Server, browserPath } from '../core/stage.mjs';
+import { browserPath } from '../../tools/browser.mjs';
+import { FLAGS, SAMPLES, Server } from '../core/stage.mjs';
 import { APP } from '../day/people.mjs';
 import { PATIENCE_MS, part, says } from '../firefox/firefox.mjs';
 

@@ -156,7 +156,7 @@ export class Door {
                 (fact) => fact.body.type === 'entry' && fact.body.checkpoint === checkpoint && this.world.stands(fact),
             );
             if (admissions.length < 2) continue;
-            const settled = facts.find(({ body }) => body.type === 'resolution');
+            const settled = facts.find((fact) => fact.body.type === 'resolution' && this.world.stands(fact));
             const body = settled?.body.type === 'resolution' ? settled.body : null;
             found.push({
                 attendee: id,
