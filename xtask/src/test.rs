@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::api_check;
@@ -44,10 +46,10 @@ const GATES: [(&str, Action); 8] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 9] = [
+const SLOW_GATES: [(&str, Action); 8] = [
     ("demo", demo::check),
-    ("bindings", bindings::check),
-    ("api", api_check::check),
+    // Each waits for programs that use one core of the machine.
+    ("bindings, api", |workspace| beside(workspace, bindings::check, api_check::check)),
     ("deny", deny::check),
     ("browser", web::core_stories),
     ("screens", web::screens),
@@ -130,6 +132,16 @@ fn run_steps(workspace: &Workspace, steps: &[(&'static str, Action)]) -> (Vec<(&
     (outcomes, failure)
 }
 
+/// Takes two actions side by side; the failure of the first is told first.
+fn beside(workspace: &Workspace, one: Action, other: Action) -> Result<(), Error> {
+    thread::scope(|scope| {
+        let other = scope.spawn(|| other(workspace));
+        let done = one(workspace);
+        let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+        done.and(other)
+    })
+}
+
 fn table(outcomes: &[(&str, Outcome)]) -> String {
     let total: Duration = outcomes
         .iter()
@@ -138,8 +150,8 @@ fn table(outcomes: &[(&str, Outcome)]) -> String {
             Outcome::NotRun => Duration::ZERO,
         })
         .sum();
-    let mut lines: Vec<String> = outcomes.iter().map(|(name, outcome)| format!("{name:<12}{outcome}")).collect();
-    lines.push(format!("{:<12}{:>8.1} s", "total", total.as_secs_f64()));
+    let mut lines: Vec<String> = outcomes.iter().map(|(name, outcome)| format!("{name:<14}{outcome}")).collect();
+    lines.push(format!("{:<14}{:>8.1} s", "total", total.as_secs_f64()));
     lines.join("\n")
 }
 
@@ -190,13 +202,21 @@ mod tests {
     }
 
     #[test]
+    fn two_beside_each_other_are_both_taken_and_either_may_fail() {
+        let workspace = Workspace::find().unwrap();
+        let no: Action = |_| Err(Error::Seeds("no".into()));
+        assert!(beside(&workspace, |_| Ok(()), |_| Ok(())).is_ok());
+        assert!(beside(&workspace, no, |_| Ok(())).is_err() && beside(&workspace, |_| Ok(()), no).is_err());
+    }
+
+    #[test]
     fn the_table_has_every_step_and_the_sum() {
         let outcomes = [
             ("format", Outcome::Passed(Duration::from_millis(1_500))),
             ("clippy", Outcome::Failed(Duration::from_millis(12_000))),
             ("tests", Outcome::NotRun),
         ];
-        let expected = "format           1.5 s\nclippy          12.0 s  FAILED\ntests              -    not run\ntotal           13.5 s";
+        let expected = "format             1.5 s\nclippy            12.0 s  FAILED\ntests                -    not run\ntotal             13.5 s";
         assert_eq!(table(&outcomes), expected);
     }
 
