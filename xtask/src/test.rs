@@ -2,10 +2,8 @@
 
 use std::env;
 use std::fmt;
-use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::api_check;
@@ -17,7 +15,7 @@ use crate::error::Error;
 use crate::npm;
 use crate::setup;
 use crate::web;
-use crate::workspace::{Workspace, run as run_program};
+use crate::workspace::{Workspace, beside, run as run_program};
 
 /// How much to run.
 #[derive(Debug, clap::Args)]
@@ -130,16 +128,6 @@ fn run_steps(workspace: &Workspace, steps: &[(&'static str, Action)]) -> (Vec<(&
         }
     }
     (outcomes, failure)
-}
-
-/// Takes two actions side by side; the failure of the first is told first.
-fn beside(workspace: &Workspace, one: Action, other: Action) -> Result<(), Error> {
-    thread::scope(|scope| {
-        let other = scope.spawn(|| other(workspace));
-        let done = one(workspace);
-        let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
-        done.and(other)
-    })
 }
 
 fn table(outcomes: &[(&str, Outcome)]) -> String {

@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::error::Error;
 use crate::npm;
 use crate::setup;
-use crate::workspace::{Profile, Workspace, run as run_program, run_beside, succeeds};
+use crate::workspace::{Profile, Workspace, beside, run as run_program, succeeds};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -79,7 +79,7 @@ pub(crate) fn carried(workspace: &Workspace) -> Result<(), Error> {
     let read = || fs::read(&types).map_err(|source| Error::File { path: types.clone(), source });
     let kept = read()?;
     // Both end with a long while in which one core of the machine has nothing to do.
-    run_beside(&mut workspace.generator_tests(), || core(workspace))?;
+    beside(workspace, core, Workspace::try_generators)?;
     if read()? != kept {
         return Err(Error::Stale(TYPES));
     }

@@ -1,8 +1,10 @@
 //! The workspace on disk, and how to run programs in it.
 
 use std::env;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 
 use cargo_metadata::MetadataCommand;
 
@@ -93,12 +95,15 @@ impl Workspace {
         Ok(self.target.join("task").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
     }
 
-    /// A `cargo` that tests the generators, with clippy as their compiler: to check what they are made of once more for clippy
-    /// alone takes longer than all the rest of this. Its warnings are errors there, as their sources say.
-    pub(crate) fn generator_tests(&self) -> Command {
+    /// Tests the generators, with clippy as their compiler: to check what they are made of once more for clippy alone takes
+    /// longer than all the rest of this. Its warnings are errors there, as their sources say.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub(crate) fn try_generators(&self) -> Result<(), Error> {
         let mut test = self.cargo(["test", "--profile=task"]);
-        test.args(GENERATORS.map(|name| format!("--package={name}"))).env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
-        test
+        test.args(GENERATORS.map(|name| format!("--package={name}")));
+        run(test.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"))
     }
 
     /// Builds binaries, given as `(package, binary)`, and returns their paths in the same order.
@@ -160,17 +165,21 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     if status.success() { Ok(()) } else { Err(Error::Failed { command: shown(command), status }) }
 }
 
-/// Runs a program and does something else meanwhile; the first that failed is told when both have ended.
+/// Takes two actions side by side; when both have failed, the first tells.
 ///
 /// # Errors
-/// As [`run`], and those of the work.
-pub(crate) fn run_beside(command: &mut Command, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
-    let told = shown(command);
-    let mut child = command.spawn().map_err(|source| Error::Start { command: told.clone(), source })?;
-    let done = work();
-    let status = child.wait().map_err(|source| Error::Start { command: told.clone(), source })?;
-    done?;
-    if status.success() { Ok(()) } else { Err(Error::Failed { command: told, status }) }
+/// Those of the actions.
+pub(crate) fn beside(
+    workspace: &Workspace,
+    one: impl FnOnce(&Workspace) -> Result<(), Error>,
+    other: impl FnOnce(&Workspace) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    thread::scope(|scope| {
+        let other = scope.spawn(|| other(workspace));
+        let done = one(workspace);
+        let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+        done.and(other)
+    })
 }
 
 /// Whether a program can be started and is content, with nothing shown.
