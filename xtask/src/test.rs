@@ -190,14 +190,6 @@ mod tests {
     }
 
     #[test]
-    fn two_beside_each_other_are_both_taken_and_either_may_fail() {
-        let workspace = Workspace::find().unwrap();
-        let no: Action = |_| Err(Error::Seeds("no".into()));
-        assert!(beside(&workspace, |_| Ok(()), |_| Ok(())).is_ok());
-        assert!(beside(&workspace, no, |_| Ok(())).is_err() && beside(&workspace, |_| Ok(()), no).is_err());
-    }
-
-    #[test]
     fn the_table_has_every_step_and_the_sum() {
         let outcomes = [
             ("format", Outcome::Passed(Duration::from_millis(1_500))),
