@@ -14,6 +14,7 @@ const APPROVED = 'tests/approved-screens.json';
 const AT_ONCE = 4;
 /** A screen that still moves after so many pictures never rests. */
 const PICTURES = 20;
+const WIDTHS = [360, 1440];
 const THEMES = ['bright', 'dark', 'contrast'];
 /** Where axe is asked: every language and every theme, and each width with both. */
 const ASKED = ['en-bright-360', 'lv-dark-360', 'en-dark-1440', 'lv-bright-1440', 'en-contrast-360'];
@@ -25,16 +26,17 @@ const only = options.find((option) => option.startsWith('--only='))?.slice('--on
 const names = options.filter((option) => !option.startsWith('--'));
 const chosen = scenes.filter(({ name }) => names.length === 0 || names.some((wanted) => name.startsWith(wanted)));
 
-/** A scene is opened once in each language and width, and its theme is changed there, as somebody does in the settings. */
+/** A scene is opened once in each language. Its theme is changed there, as somebody does in the settings, and then its width,
+ * as when a phone is turned. */
 const openings = [];
-for (const language of ['en', 'lv'])
-    for (const width of [360, 1440]) {
-        const looks = THEMES.map((theme) => ({ theme, name: `${language}-${theme}-${width}` }))
-            // High contrast has the layout of the others: it is looked at in one language.
-            .filter(({ theme }) => theme !== 'contrast' || language === 'en')
-            .filter(({ name }) => !only || name.includes(only));
-        if (looks.length > 0) openings.push({ language, width, looks });
-    }
+for (const language of ['en', 'lv']) {
+    const looks = WIDTHS.flatMap((width) => THEMES.map((theme) => ({ width, theme })))
+        // High contrast has the layout of the others: it is looked at in one language.
+        .filter(({ theme }) => theme !== 'contrast' || language === 'en')
+        .map((look) => ({ ...look, name: `${language}-${look.theme}-${look.width}` }))
+        .filter(({ name }) => !only || name.includes(only));
+    if (looks.length > 0) openings.push({ language, looks });
+}
 
 const whole = approve && names.length === 0 && !only;
 const approved = whole ? {} : JSON.parse(await readFile(APPROVED, 'utf8').catch(() => '{}'));
@@ -43,9 +45,8 @@ const browser = await launch();
 const complaints = [];
 await mkdir('screens', { recursive: true });
 
-/** What axe finds. It is put in by the browser's own means, which no policy of ours concerns. */
+/** What axe finds. */
 async function hindrances(page) {
-    await page.evaluate(axe);
     const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
     return violations.flatMap(({ id, nodes }) =>
         nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary?.split('\n')[1]?.trim()}`),
@@ -84,7 +85,18 @@ function wear(page, theme) {
     }, theme);
 }
 
-/** One scene in one language and width: what there is to say against each of its looks. */
+/** The window, as high as that of a phone or of a computer. */
+function windowOf(width) {
+    return { width, height: width < 600 ? 740 : 900 };
+}
+
+/** Another width, seen from the top. */
+async function widen(page, width) {
+    await page.setViewportSize(windowOf(width));
+    await page.evaluate(() => scrollTo(0, 0));
+}
+
+/** One scene in one language: what there is to say against each of its looks. */
 async function look(context, scene, looks) {
     const page = await context.newPage();
     let picture = `${scene.name}-${looks[0].name}`;
@@ -97,8 +109,11 @@ async function look(context, scene, looks) {
         await page.goto(url + path + query + (hash && `#${hash}`), { waitUntil: 'networkidle' });
         await scene.act?.(page);
         await page.evaluate(() => document.fonts.ready);
-        for (const [at, { theme, name }] of looks.entries()) {
+        // It is put in by the browser's own means, which no policy of ours concerns.
+        if (looks.some(({ name }) => ASKED.includes(name))) await page.evaluate(axe);
+        for (const [at, { width, theme, name }] of looks.entries()) {
             picture = `${scene.name}-${name}`;
+            if (width !== page.viewportSize().width) await widen(page, width);
             if (at > 0) await wear(page, theme);
             const wanted = approve ? undefined : approved[picture];
             const { now, differs } = await pictureOf(page, `screens/${picture}.png`, wanted);
@@ -116,9 +131,9 @@ async function look(context, scene, looks) {
 }
 
 /** A browser that has seen nothing yet: what one scene leaves behind must not be in the next one's picture. */
-async function fresh({ language, width, looks }, { fleeting }) {
+async function fresh({ language, looks }, { fleeting }) {
     const context = await browser.newContext({
-        viewport: { width, height: width < 600 ? 740 : 900 },
+        viewport: windowOf(looks[0].width),
         locale: language,
         timezoneId: 'Europe/Riga',
         reducedMotion: 'reduce',

@@ -81,6 +81,8 @@ fn program(workspace: &Workspace) -> Result<PathBuf, Error> {
     let build = tools.join("build");
     let mut install =
         workspace.cargo(["install", "cargo-deny", "--debug", "--quiet", "--locked", "--version", VERSION, "--root"]);
+    // Nobody debugs it: what debuggers read is a tenth of the time.
+    install.env("CARGO_PROFILE_DEV_DEBUG", "none");
     run_program(install.arg(&tools).arg("--target-dir").arg(&build))?;
     // What it was built from takes ten times the room of what was built.
     fs::remove_dir_all(&build).map_err(|source| Error::File { path: build, source })?;

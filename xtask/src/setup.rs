@@ -6,6 +6,7 @@
 
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
 use crate::npm::{OLDEST_NODE, major};
@@ -218,17 +219,27 @@ fn installers(missing: &[Need], means: Means) -> Vec<&'static [&'static str]> {
     programs
 }
 
-/// Runs one installing command. A fresh Debian image knows no packages yet, so apt's lists are fetched first.
+/// Runs one installing command.
 fn install(words: &[&str]) -> Result<(), Error> {
     let Some((program, args)) = words.split_first() else { return Ok(()) };
     let mut command = Command::new(program);
     command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
     eprintln!("setup: {}", shown(&command));
     if *program == "apt-get" {
-        run_program(Command::new("apt-get").args(["update", "--quiet"]).stdout(Stdio::null()))?;
+        fetch_lists()?;
     }
     // Standard output belongs to the task that setup was called for.
     run_program(command.stdout(io::stderr()))
+}
+
+/// Fetches what apt knows of packages, once: a fresh Debian image knows none.
+fn fetch_lists() -> Result<(), Error> {
+    static FETCHED: AtomicBool = AtomicBool::new(false);
+    if !FETCHED.load(Ordering::Relaxed) {
+        run_program(Command::new("apt-get").args(["update", "--quiet"]).stdout(Stdio::null()))?;
+        FETCHED.store(true, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Whether `cc` accepts a source text as far as its headers; `cc` is what the build scripts call too.

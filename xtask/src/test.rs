@@ -44,15 +44,13 @@ const GATES: [(&str, Action); 8] = [
 ];
 
 /// What takes longer, or needs more than Rust.
-const SLOW_GATES: [(&str, Action); 8] = [
+const SLOW_GATES: [(&str, Action); 6] = [
     ("demo", demo::check),
     // Each waits for programs that use one core of the machine.
     ("bindings, api", |workspace| beside(workspace, bindings::check, api_check::check)),
     ("deny", deny::check),
-    ("browser", web::core_stories),
     ("screens", web::screens),
-    ("days", web::days),
-    ("firefox", web::firefox),
+    ("stories", web::stories),
     ("lighthouse", web::lighthouse),
 ];
 
@@ -205,7 +203,7 @@ mod tests {
         let names: Vec<&str> = steps(false).into_iter().map(|(name, _)| name).collect();
         let at = |wanted: &str| names.iter().position(|name| *name == wanted).unwrap();
         assert!(
-            at(CARRIED.0) < at("clippy") && at("clippy") < at("binaries") && at("binaries") < at("days"),
+            at(CARRIED.0) < at("clippy") && at("clippy") < at("binaries") && at("binaries") < at("stories"),
             "{names:?}"
         );
         assert!(steps(true).iter().all(|(name, _)| *name != CARRIED.0));

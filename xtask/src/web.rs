@@ -47,10 +47,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     if args.check {
         carried(&workspace)?;
         workspace.build_all()?;
-        core_stories(&workspace)?;
         screens(&workspace)?;
-        days(&workspace)?;
-        firefox(&workspace)?;
+        stories(&workspace)?;
         lighthouse(&workspace)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -86,15 +84,6 @@ pub(crate) fn carried(workspace: &Workspace) -> Result<(), Error> {
     app(workspace)
 }
 
-/// The core's stories in a browser, with the module that [`carried`] has built and the server that the tests have.
-///
-/// # Errors
-/// When the page around the core cannot be built or a story fails.
-pub(crate) fn core_stories(workspace: &Workspace) -> Result<(), Error> {
-    harness(workspace)?;
-    stories(workspace, "test:core")
-}
-
 /// The screens on made data: stories at them, and whether each looks as approved and hinders nobody.
 ///
 /// # Errors
@@ -106,25 +95,18 @@ pub(crate) fn screens(workspace: &Workspace) -> Result<(), Error> {
     script(workspace, &["screens"])
 }
 
-/// Whole days, and days on which something goes wrong, with the app as the server that the tests have built carries it.
+/// The core's stories in a browser, with the module that [`carried`] has built; whole days, and days on which something goes
+/// wrong, with the app as the server that the tests have built carries it; and the door's story in another browser. Three files
+/// of them at a time: each waits for its clocks, and for servers and browsers that begin.
 ///
 /// # Errors
-/// When a story fails.
-pub(crate) fn days(workspace: &Workspace) -> Result<(), Error> {
-    npm::install(&web(workspace))?;
-    stories(workspace, "test:day")
+/// When the page around the core cannot be built or a story fails.
+pub(crate) fn stories(workspace: &Workspace) -> Result<(), Error> {
+    harness(workspace)?;
+    run_program(&mut against_server(workspace, &["test:stories"]))
 }
 
-/// The door's story in another browser, with the app as [`days`] has it.
-///
-/// # Errors
-/// When it fails.
-pub(crate) fn firefox(workspace: &Workspace) -> Result<(), Error> {
-    npm::install(&web(workspace))?;
-    stories(workspace, "test:firefox")
-}
-
-/// What Lighthouse says of the door, with the app as [`days`] has it: what does not depend on how busy this machine is. How fast
+/// What Lighthouse says of the door, with the app as [`stories`] have it: what does not depend on how busy this machine is. How fast
 /// it is, `cargo xtask bench web` asks.
 ///
 /// # Errors
@@ -132,10 +114,6 @@ pub(crate) fn firefox(workspace: &Workspace) -> Result<(), Error> {
 pub(crate) fn lighthouse(workspace: &Workspace) -> Result<(), Error> {
     npm::install(&web(workspace))?;
     run_program(&mut against_server(workspace, &["lighthouse", "--", "accessibility", "best-practices"]))
-}
-
-fn stories(workspace: &Workspace, name: &str) -> Result<(), Error> {
-    run_program(&mut against_server(workspace, &[name]))
 }
 
 /// A script of the app's, with the server that the tests have built.

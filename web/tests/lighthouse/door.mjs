@@ -3,7 +3,7 @@
  *
  *     npm run lighthouse [-- CATEGORY...] [--json]
  *
- * MUSTER_SERVER and MUSTER_HTTP_WEB_DIR are as for test:day; MUSTER_REPORT=file.html keeps the report.
+ * MUSTER_SERVER and MUSTER_HTTP_WEB_DIR are as for test:stories; MUSTER_REPORT=file.html keeps the report.
  *
  * The phone has joined, as every phone at a door has: the app comes from its service worker and the people from its own
  * database. Performance is that of Lighthouse's own phone (its preset `mobile` with simulated throttling): what was measured
