@@ -30,7 +30,7 @@ mod surroundings;
 mod usage;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use automerge::transaction::Transaction;
@@ -174,6 +174,12 @@ impl Hub {
         Ok(catalog.all().into_iter().find(has_id))
     }
 
+    /// The devices that have a connection open to an event.
+    #[must_use]
+    pub fn connected(&self, event: EventId) -> HashSet<DeviceId> {
+        self.shared.connected(event)
+    }
+
     /// Ends the connections of a device, and those it would open later.
     pub fn revoke(&self, device: DeviceId) {
         self.shared.revoke(device);
@@ -207,6 +213,11 @@ impl Hub {
     /// Counts a socket among what the end waits for.
     pub(crate) fn count_task(&self) -> TaskCount {
         TaskCount::new(&self.shared)
+    }
+
+    /// Whether the hub is shutting down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
     }
 
     /// Waits until the hub is shutting down.

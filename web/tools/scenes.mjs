@@ -23,6 +23,15 @@ const first = (selector) => async (page) => {
 const dialog = async (page) => {
     await page.getByRole('dialog').waitFor();
 };
+/** Reports that something went wrong, in the dialog for that. */
+const report = (text) =>
+    steps(
+        first('main .danger'),
+        dialog,
+        async (page) => page.locator('[role=dialog] textarea').fill(text),
+        first('[role=dialog] .primary'),
+        async (page) => page.getByRole('dialog').waitFor({ state: 'detached' }),
+    );
 
 export const scenes = [
     { name: 'door', scenario: 'staff', path: '/door' },
@@ -53,6 +62,13 @@ export const scenes = [
     },
     // It goes by itself after a moment.
     { name: 'verdict-admitted', scenario: 'staff', path: '/door', act: scan('T-0000'), fleeting: true },
+    {
+        name: 'door-undone',
+        scenario: 'staff',
+        path: '/door',
+        act: steps(scan('T-0000'), async (page) => page.locator('[data-verdict] .buttons button').last().click()),
+        fleeting: true,
+    },
     { name: 'verdict-notes', scenario: 'staff', path: '/door', act: scan('T-0123') },
     { name: 'verdict-already', scenario: 'staff', path: '/door', act: scan('T-0006') },
     { name: 'verdict-unknown', scenario: 'staff', path: '/door', act: scan('Z-9999') },
@@ -75,6 +91,12 @@ export const scenes = [
     { name: 'rooms-empty', scenario: 'empty', path: '/rooms' },
     { name: 'checklist', scenario: 'staff', path: '/rooms/s000000000000002' },
     { name: 'incident', scenario: 'staff', path: '/rooms', act: steps(first('main .danger'), dialog) },
+    {
+        name: 'incidents',
+        scenario: 'staff',
+        path: '/rooms',
+        act: steps(report('A lamp flickers'), report('The lift is stuck'), first('main details summary')),
+    },
     { name: 'settings', scenario: 'staff', path: '/settings' },
     { name: 'sync-offline', scenario: 'offline', path: '/settings/sync' },
     { name: 'enrol', scenario: 'new', path: '/' },
@@ -116,6 +138,14 @@ export const scenes = [
     },
     { name: 'overview-empty', scenario: 'empty', path: '/overview' },
     { name: 'tasks', scenario: 'coordinator', path: '/tasks' },
+    {
+        name: 'tasks-settled',
+        scenario: 'coordinator',
+        path: '/tasks',
+        act: steps(first('main article .deeds .button'), async (page) =>
+            page.locator('main article [role=status]').waitFor(),
+        ),
+    },
     { name: 'files', scenario: 'coordinator', path: '/files' },
     {
         name: 'files-report',

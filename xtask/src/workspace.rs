@@ -94,12 +94,13 @@ impl Workspace {
         cargo
     }
 
-    /// Builds a generator and returns its path.
+    /// Builds a generator and returns its path. Both are built, as [`Self::try_generators`] has them: one alone is made of
+    /// crates with other features, so anew.
     ///
     /// # Errors
     /// As [`Self::build`].
     pub(crate) fn generator(&self, name: &str) -> Result<PathBuf, Error> {
-        run(self.cargo(["build", "--profile=task", "--package"]).arg(name))?;
+        run(self.cargo(["build", "--profile=task"]).args(GENERATORS.map(|name| format!("--package={name}"))))?;
         Ok(self.target.join("task").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
     }
 

@@ -1,5 +1,7 @@
 //! Devices of an event, and the codes with which they enrol.
 
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -102,7 +104,9 @@ pub struct DeviceView {
     pending: bool,
     /// When it enrolled, in milliseconds since 1970.
     enrolled_at_ms: i64,
-    /// When it was last heard of, to within five minutes, in milliseconds since 1970.
+    /// Whether it is connected now.
+    connected: bool,
+    /// When it was last heard of, to within five minutes and if it is not connected, in milliseconds since 1970.
     last_seen_at_ms: Option<i64>,
     /// When it was revoked, in milliseconds since 1970.
     revoked_at_ms: Option<i64>,
@@ -115,9 +119,10 @@ pub struct DevicesView {
     devices: Vec<DeviceView>,
 }
 
-impl From<Device> for DeviceView {
-    fn from(device: Device) -> Self {
+impl DeviceView {
+    fn new(device: Device, connected: &HashSet<DeviceId>) -> Self {
         Self {
+            connected: connected.contains(&device.id),
             device_id: device.id,
             name: device.name,
             role: device.role,
@@ -269,7 +274,8 @@ pub(crate) async fn list(
 ) -> Result<Json<DevicesView>, ApiError> {
     app.event(&caller, Action::ManageDevices, event).await?;
     let devices = devices::list(&app.storage, event).await?;
-    Ok(Json(DevicesView { devices: devices.into_iter().map(DeviceView::from).collect() }))
+    let connected = app.hub.connected(event);
+    Ok(Json(DevicesView { devices: devices.into_iter().map(|device| DeviceView::new(device, &connected)).collect() }))
 }
 
 /// Revoke a device: its token is refused from now on, and its connections are closed. What it wrote stays.

@@ -9,6 +9,7 @@ use axum::response::Response;
 use super::enrol::CallerAddress;
 use crate::app::{App, AppState};
 use crate::auth::extract::SyncCaller;
+use crate::clock;
 use crate::error::{ApiError, ErrorBody, ErrorCode, RETRY_AFTER_MS, jittered};
 use crate::hub::Principal;
 use crate::serve::Peer;
@@ -48,6 +49,10 @@ pub(crate) async fn sync(
     let hub = app.hub.clone();
     Ok(upgrade.serve(&config.clone(), move |socket| async move {
         sync_socket::serve(socket, principal, hub, config).await;
+        // All of them end with the server, and come back to it.
+        if !app.hub.is_stopping() {
+            app.identities.heard(principal.device, clock::now()).await;
+        }
         // The connection counts among the open ones until here.
         drop(peer);
     }))

@@ -82,6 +82,13 @@ impl Identities {
         Ok(Some(KnownDevice { id: device, event, role, token_expires_at: token.expires_at }))
     }
 
+    /// Notes that a device was heard of until now, as one whose connection has ended.
+    pub(crate) async fn heard(&self, id: DeviceId, now: Timestamp) {
+        if let Ok(entry) = self.entry(id).await {
+            self.note_seen(id, &entry, now).await;
+        }
+    }
+
     async fn entry(&self, id: DeviceId) -> Result<Arc<Entry>, ApiError> {
         loop {
             let changes = {
@@ -298,5 +305,15 @@ mod tests {
             noted.push(device.last_seen_at.unwrap().ms());
         }
         assert_eq!(noted, [1_000, 1_000, SEEN_EVERY_MS + 1_000]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_is_noted_with_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let identities = with_devices(dir.path(), &[1], 2).await;
+        let known = identities.check(&bearer(1, Role::Staff), at(1_000)).await.unwrap().unwrap();
+        identities.heard(known.id, at(SEEN_EVERY_MS + 1_000)).await;
+        let device = devices::find(&identities.storage, known.id).await.unwrap().unwrap();
+        assert_eq!(device.last_seen_at, Some(at(SEEN_EVERY_MS + 1_000)));
     }
 }

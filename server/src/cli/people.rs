@@ -147,10 +147,12 @@ pub(super) fn devices(devices: &Value, output: Output<'_>) -> Result<(), CliErro
     let mut rows = headings(["DEVICE", "ROLE", "ENROLLED", "LAST SEEN", "REVOKED", "NAME"]);
     rows.extend(list(devices, "devices")?.iter().map(|device| {
         let mut times = ["enrolled_at_ms", "last_seen_at_ms", "revoked_at_ms"].map(|field| time(device, field));
-        if device.get("pending") == Some(&Value::Bool(true))
-            && let [_, seen, _] = &mut times
-        {
+        let is = |field: &str| device.get(field) == Some(&Value::Bool(true));
+        let [_, seen, _] = &mut times;
+        if is("pending") {
             *seen = "waits to be let in".to_owned();
+        } else if is("connected") {
+            *seen = "connected".to_owned();
         }
         let ids = [text(device, "device_id"), text(device, "role")];
         ids.into_iter().chain(times).chain([text(device, "name")]).collect()

@@ -198,6 +198,12 @@ impl Shared {
         }
     }
 
+    pub(super) fn connected(&self, event: EventId) -> HashSet<DeviceId> {
+        let links = lock(&self.links);
+        let of_event = links.keys().filter(|(its_event, ..)| *its_event == event);
+        of_event.map(|(_, device, _)| *device).collect()
+    }
+
     pub(super) fn revoke(&self, device: DeviceId) {
         lock(&self.revoked).insert(device);
         for link in lock(&self.links).values().filter(|link| link.principal.device == device) {

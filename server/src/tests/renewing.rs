@@ -75,6 +75,25 @@ fn bearer(id: &str, event: muster_model::id::EventId) -> crate::auth::token::Bea
 }
 
 #[tokio::test]
+async fn the_list_of_devices_says_which_are_connected() {
+    let app = TestApp::start().await;
+    let event = app.event().await;
+    let (staff, other) = (app.staff(event).await, app.staff(event).await);
+    let are = async || {
+        let list = app.get(&app.operator(), &format!("/api/v1/events/{event}/devices")).await.json();
+        let of =
+            |id: &str| list["devices"].as_array().unwrap().iter().find(|one| one["device_id"] == id).unwrap().clone();
+        [&staff.id, &other.id].map(|id| of(id)["connected"].as_bool().unwrap())
+    };
+    assert_eq!(are().await, [false, false]);
+    let (socket, _) = connected(&app, &staff.token).await;
+    in_time("one to be there", async { while are().await != [true, false] {} }).await;
+    drop(socket);
+    in_time("it to be gone", async { while are().await != [false, false] {} }).await;
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_connection_is_renewed_only_with_a_good_token_of_its_own_device() {
     let app = TestApp::start().await;
     let event = app.event().await;

@@ -2,6 +2,7 @@
 
 use muster_model::fact::{ItemState, Severity};
 use muster_model::id::{ItemId, SessionId};
+use muster_model::readiness::ItemKind;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -56,7 +57,7 @@ pub struct Day<'a> {
     /// What people carry.
     pub tickets: &'a Tickets,
     /// The sessions, each with the items its room needs.
-    pub sessions: &'a [(SessionId, Vec<ItemId>)],
+    pub sessions: &'a [(SessionId, Vec<(ItemId, ItemKind)>)],
     /// How many phones there are.
     pub phones: usize,
     /// What to repeat the day by.
@@ -108,8 +109,6 @@ fn arrivals(day: &Day<'_>, rng: &mut ChaCha8Rng, phones: &mut [Vec<Order>]) {
 
 /// Each phone makes a share of the rooms ready: most are, some have a problem, some are left half done.
 fn rooms(day: &Day<'_>, rng: &mut ChaCha8Rng, phones: &mut [Vec<Order>]) {
-    const TROUBLE: [&str; 4] =
-        ["no picture on the screen", "ten chairs missing", "microphone crackles", "sign is gone"];
     let gates = phones.len();
     for (nth, (session, items)) in day.sessions.iter().enumerate() {
         let Some(orders) = phones.get_mut(nth % gates.max(1)) else { return };
@@ -118,22 +117,36 @@ fn rooms(day: &Day<'_>, rng: &mut ChaCha8Rng, phones: &mut [Vec<Order>]) {
             1 | 2 => items.len() / 2,
             _ => items.len(),
         };
-        let troubled = rng.random_range(0..8) == 0;
-        for (index, item) in items.iter().take(looked_at).enumerate() {
-            let problem = troubled && index == 0;
+        let troubled = (looked_at > 0 && rng.random_range(0..8) == 0).then(|| rng.random_range(0..looked_at));
+        for (index, (item, kind)) in items.iter().take(looked_at).enumerate() {
+            let problem = troubled == Some(index);
             let state = match rng.random_range(0..12) {
                 _ if problem => ItemState::Problem,
                 0 => ItemState::NotNeeded,
                 _ => ItemState::Ok,
             };
-            let note = if problem { TROUBLE.choose(rng).copied().unwrap_or_default() } else { "" };
+            let note = if problem { trouble(*kind, rng) } else { "" };
             orders.push(Order::Observe { session: *session, item: *item, state, note });
         }
-        if troubled && rng.random_range(0..4) == 0 {
+        if troubled.is_some() && rng.random_range(0..4) == 0 {
             let text = "somebody tripped over a cable";
             orders.push(Order::Incident { session: *session, severity: Severity::Urgent, text });
         }
     }
+}
+
+/// What can be wrong with an item.
+fn trouble(kind: ItemKind, rng: &mut ChaCha8Rng) -> &'static str {
+    let known: &[&str] = match kind {
+        ItemKind::Av => &["no picture on the screen", "microphone crackles"],
+        ItemKind::Seating => &["ten chairs missing", "the tables of the last session still stand"],
+        ItemKind::Water => &["no glasses"],
+        ItemKind::Materials => &["name plate of one presenter missing", "hand-outs are in another room"],
+        ItemKind::Signage => &["sign is gone", "sign shows yesterday's session"],
+        ItemKind::Capacity => &["a stack of chairs before the exit"],
+        ItemKind::Other => &["not there yet"],
+    };
+    known.choose(rng).copied().unwrap_or_default()
 }
 
 /// People and rooms come in no order; only an undo must stay behind its check-in.
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn a_seed_gives_one_day_and_another_seed_another() {
         let tickets = codes(600);
-        let sessions = [(SessionId::from_random([1; 10]), vec![ItemId::from_random([2; 10])])];
+        let sessions = [(SessionId::from_random([1; 10]), vec![(ItemId::from_random([2; 10]), ItemKind::Av)])];
         let day = |seed| draw(&Day { tickets: &tickets, sessions: &sessions, phones: 3, seed });
         assert_eq!(day(1), day(1));
         assert_ne!(day(1), day(2));

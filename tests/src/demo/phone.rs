@@ -8,6 +8,7 @@ use muster_client_core::view::{SessionFilter, StatusView};
 use muster_client_native::{Client, ClientConfig, ClientError, EnrolmentLink, WebSocketCarrier};
 use muster_model::fact::EntryVia;
 use muster_model::id::{CheckpointId, FactId, ItemId, SessionId};
+use muster_model::readiness::ItemKind;
 
 use super::orders::Order;
 use crate::network::Network;
@@ -68,10 +69,10 @@ impl Phone {
     ///
     /// # Errors
     /// If the core fails.
-    pub async fn rooms_to_make_ready(&self) -> Result<Vec<(SessionId, Vec<ItemId>)>, ClientError> {
+    pub async fn rooms_to_make_ready(&self) -> Result<Vec<(SessionId, Vec<(ItemId, ItemKind)>)>, ClientError> {
         let board = self.client.read(|driver, now| driver.readiness_board(now, &SessionFilter::default())).await?;
         let items = |row: &muster_client_core::view::BoardRow| {
-            let items = row.readiness.items.iter().map(|status| status.item.id).collect();
+            let items = row.readiness.items.iter().map(|status| (status.item.id, status.item.kind)).collect();
             (row.session.id, items)
         };
         Ok(board.iter().map(items).collect())

@@ -7,7 +7,7 @@ const DAY_MS = 24 * 60 * 60_000;
 /** A server that answers from memory, for looking at screens. */
 export class FakeServer implements s.Server {
     private list: s.DeviceView[] = [
-        device('d0000000000000a1', 'Laptop of Līga', 'coordinator', 1),
+        device('d0000000000000a1', 'Laptop of Līga', 'coordinator', 0),
         device('d0000000000000b2', 'Gate B, phone 1', 'staff', 9),
         device('d0000000000000c3', 'Floor 2', 'staff', 64),
         { ...device('d0000000000000d4', 'Phone of a volunteer', 'staff', 2), pending: true, last_seen_at_ms: null },
@@ -225,6 +225,7 @@ function device(device_id: string, name: string, role: string, minutes: number):
         checkpoints: [],
         pending: false,
         enrolled_at_ms: NOW - 90_000_000,
+        connected: minutes === 0,
         last_seen_at_ms,
         revoked_at_ms: null,
     };

@@ -66,6 +66,7 @@ export interface DeviceView {
     checkpoints: string[];
     pending: boolean;
     enrolled_at_ms: number;
+    connected: boolean;
     last_seen_at_ms: number | null;
     revoked_at_ms: number | null;
 }
