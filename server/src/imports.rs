@@ -21,7 +21,7 @@ use crate::clock;
 use crate::erasure;
 use crate::error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 use crate::interchange::plan::{self, ImportPlan, ImportReport, RecordWrite, Tally};
-use crate::interchange::{self, Draft, Format, ImportError, ReadContext, ReadLimits};
+use crate::interchange::{self, Draft, Format, ImportError, NoteCode, ReadContext, ReadLimits};
 use crate::records::{self, Heads};
 
 /// How many records are written in one change: what a phone takes in at once.
@@ -128,7 +128,7 @@ fn leave_out_erased(draft: &mut Draft, erased: &BTreeSet<AttendeeId>) {
     let left_out = before.saturating_sub(draft.attendees.len());
     if left_out > 0 {
         let detail = format!("{left_out} attendees were erased from this event and are left out");
-        draft.notes.add("attendee_erased", String::new(), detail);
+        draft.notes.add(NoteCode::AttendeeErased, String::new(), detail);
     }
 }
 

@@ -39,7 +39,7 @@ mod text;
 pub use detect::detect;
 pub use error::{ExportError, ImportError};
 pub use logistics::Logistics;
-pub use note::{ImportNote, ImportNotes, MAX_NOTES};
+pub use note::{ImportNote, ImportNotes, MAX_NOTES, NoteCode};
 
 /// A format that can be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use muster_model::ticket::TicketHash;
 use self::columns::Headings;
 use self::status::registration_of;
 use super::error::ImportError;
-use super::note::ImportNotes;
+use super::note::{ImportNotes, NoteCode};
 use super::table::{head, open, records};
 use super::text::{clean, excerpt};
 use super::{Draft, ReadContext};
@@ -54,7 +54,7 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         let number = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(2);
         match record {
             Ok(record) => list.row(&record, number, &headings),
-            Err(_) => list.skip("row_unreadable", number, "skipped: it cannot be read"),
+            Err(_) => list.skip(NoteCode::RowUnreadable, number, "skipped: it cannot be read"),
         }
     }
     Ok(list.into_draft(&headings))
@@ -70,7 +70,7 @@ struct List<'a> {
 }
 
 impl List<'_> {
-    fn skip(&mut self, code: &'static str, number: u64, detail: &str) {
+    fn skip(&mut self, code: NoteCode, number: u64, detail: &str) {
         self.skipped = self.skipped.saturating_add(1);
         self.notes.add(code, format!("row {number}"), detail);
     }
@@ -83,12 +83,12 @@ impl List<'_> {
         let surplus = record.iter().skip(headings.count()).any(|field| !field.trim().is_empty());
         if record.len() < headings.count() || surplus {
             let detail = format!("skipped: it has {} fields, the heading has {}", record.len(), headings.count());
-            self.skip("row_fields", number, &detail);
+            self.skip(NoteCode::RowFields, number, &detail);
             return;
         }
         let mut row = Row::read(record, number, headings);
         if row.attendee.name.is_empty() {
-            self.skip("row_without_name", number, "skipped: it names nobody");
+            self.skip(NoteCode::RowWithoutName, number, "skipped: it names nobody");
             return;
         }
         if row.checked_in {
@@ -99,7 +99,7 @@ impl List<'_> {
                 Some(registration) => row.attendee.registration = registration,
                 None => {
                     let detail = format!("the status \"{}\" is not known: taken as confirmed", excerpt(&row.status));
-                    self.notes.add("status_unknown", format!("row {number}"), detail);
+                    self.notes.add(NoteCode::StatusUnknown, format!("row {number}"), detail);
                 }
             }
         }
@@ -124,19 +124,19 @@ impl List<'_> {
             let shared = emails.get(&row.contact.email.to_lowercase()).is_some_and(|&count| count > 1);
             let id = row.own_id.unwrap_or_else(|| AttendeeId::derive(event, &key_of(&row, shared, &mut orders)));
             if row.attendee.ticket.is_some_and(|ticket| !tickets.insert(ticket)) {
-                self.skip("duplicate_ticket", row.number, "skipped: its ticket code stands in a row before");
+                self.skip(NoteCode::DuplicateTicket, row.number, "skipped: its ticket code stands in a row before");
             } else if let Entry::Vacant(place) = draft.attendees.entry(id) {
                 place.insert(row.attendee);
                 if row.contact != Contact::default() {
                     draft.contacts.insert(id, row.contact);
                 }
             } else {
-                self.skip("duplicate_row", row.number, "skipped: the same attendee stands in a row before");
+                self.skip(NoteCode::DuplicateRow, row.number, "skipped: the same attendee stands in a row before");
             }
         }
         if self.check_ins > 0 {
             let detail = format!("{} rows are checked in there; check-ins are not imported", self.check_ins);
-            self.notes.add("check_ins_not_imported", "file", detail);
+            self.notes.add(NoteCode::CheckInsNotImported, "file", detail);
         }
         headings.note(&mut self.notes);
         draft.silent = headings.silent();

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::ImportError;
+use super::note::NoteCode;
 use super::{Draft, ImportNotes, Logistics, Rows};
 
 mod logistics;
@@ -348,7 +349,11 @@ impl<'a> Planner<'a> {
         let mut tally = Tally::default();
         let merged = merge_fields(&said, &current.event, base, |field| {
             tally.kept_edits += 1;
-            self.plan.report.notes.add("kept_edit", format!("event, {field}"), "the coordinator's value was kept");
+            self.plan.report.notes.add(
+                NoteCode::KeptEdit,
+                format!("event, {field}"),
+                "the coordinator's value was kept",
+            );
         });
         let event: Event = merged.unwrap_or_else(|| current.event.clone());
         if event == current.event {

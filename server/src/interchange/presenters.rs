@@ -12,6 +12,7 @@ use muster_model::program::PresenterProfile;
 use muster_model::time::{TimeZone, Timestamp};
 
 use super::error::ImportError;
+use super::note::NoteCode;
 use super::schedule::{day_start, instant};
 use super::table::{BadCell, OwnColumn, OwnList, OwnRow, plain};
 use super::text::same_name;
@@ -103,11 +104,11 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         };
         if !names.insert((profile.source_id.clone(), same_name(&profile.name))) || draft.presenters.contains_key(&id) {
             let detail = "skipped: the same presenter stands in a row before";
-            list.skip("duplicate_row", format!("row {}", row.number), detail);
+            list.skip(NoteCode::DuplicateRow, format!("row {}", row.number), detail);
             continue;
         }
         for (column, detail) in assumed {
-            list.notes.add("value_assumed", format!("row {}, {}", row.number, column.heading), detail);
+            list.notes.add(NoteCode::ValueAssumed, format!("row {}, {}", row.number, column.heading), detail);
         }
         draft.rows.presenters.insert(id, row.number);
         draft.presenters.insert(id, profile);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::error::ImportError;
 use super::json::{bool_of, localized, objects_of, parse_all, text_of};
-use super::note::ImportNotes;
+use super::note::{ImportNotes, NoteCode};
 use super::{Draft, ReadContext};
 
 mod checkpoints;
@@ -139,7 +139,7 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         ]);
         let detail =
             "the file has no products: categories are their numbers until the products are imported with the orders";
-        draft.notes.add("categories_unknown", "file", detail);
+        draft.notes.add(NoteCode::CategoriesUnknown, "file", detail);
     }
     if let Some(fields) = resources.event {
         event::read(fields, context, &mut draft);
@@ -167,7 +167,7 @@ impl<'a> Resources<'a> {
         if has("results") && has("count") {
             let more = fields.get("next").is_some_and(Value::is_string);
             if more {
-                self.notes.add("one_page_of_several", "file", "the API has more pages: import them too");
+                self.notes.add(NoteCode::OnePageOfSeveral, "file", "the API has more pages: import them too");
             }
             waiting.extend(fields.get("results"));
         } else if has("positions") && has("code") {
@@ -208,7 +208,7 @@ impl<'a> Resources<'a> {
                 waiting.extend(held.into_iter().rev());
             } else {
                 self.notes.add(
-                    "resource_ignored",
+                    NoteCode::ResourceIgnored,
                     "file",
                     "not imported: an object that is no order, list, product, question, secret or event",
                 );

@@ -7,6 +7,7 @@ use muster_model::id::{RecordId, RoomId};
 use muster_model::program::Room;
 
 use super::error::ImportError;
+use super::note::NoteCode;
 use super::table::{BadCell, OwnColumn, OwnList, OwnRow, plain};
 use super::text::same_name;
 use super::{Draft, ReadContext};
@@ -41,7 +42,11 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
             }
         };
         if !names.insert(same_name(&room.name)) {
-            list.skip("duplicate_row", format!("row {}", row.number), "skipped: the same room stands in a row before");
+            list.skip(
+                NoteCode::DuplicateRow,
+                format!("row {}", row.number),
+                "skipped: the same room stands in a row before",
+            );
             continue;
         }
         room.position = u32::try_from(draft.rooms.len()).unwrap_or(u32::MAX);

@@ -13,7 +13,7 @@ use muster_model::time::{TimeZone, Timestamp};
 
 use super::error::ImportError;
 use super::guid::{carried, is_own, number_of};
-use super::note::ImportNotes;
+use super::note::{ImportNotes, NoteCode};
 use super::{Counts, Draft, ReadContext, ReadLimits};
 
 mod check;
@@ -219,12 +219,16 @@ impl Schedule {
             let (Some(starts_at), Some(duration_min)) = (starts, lasts) else {
                 draft.counts.skipped += 1;
                 let what = if starts.is_none() { "no date and time that can be read" } else { "no duration" };
-                self.notes.add("session_time", raw.place, format!("skipped: it has {what}"));
+                self.notes.add(NoteCode::SessionTime, raw.place, format!("skipped: it has {what}"));
                 continue;
             };
             let (presenters, repeated) = people.of(&raw.persons, context.event);
             if repeated > 0 {
-                self.notes.add("presenter_twice", raw.place.clone(), "a presenter is named more than once: taken once");
+                self.notes.add(
+                    NoteCode::PresenterTwice,
+                    raw.place.clone(),
+                    "a presenter is named more than once: taken once",
+                );
             }
             let session = Session {
                 starts_at,
@@ -284,14 +288,14 @@ impl Schedule {
                 if self.sessions.iter().any(|session| session.date.is_empty()) {
                     let detail =
                         format!("the file names no time zone: its times are taken as {}", context.time_zone.name());
-                    self.notes.add("time_zone_assumed", "conference", detail);
+                    self.notes.add(NoteCode::TimeZoneAssumed, "conference", detail);
                 }
                 context.time_zone.clone()
             }
             name => TimeZone::named(name).unwrap_or_else(|_| {
                 let detail =
                     format!("unknown time zone: times without an offset are taken as {}", context.time_zone.name());
-                self.notes.add("time_zone_unknown", "conference/time_zone_name", detail);
+                self.notes.add(NoteCode::TimeZoneUnknown, "conference/time_zone_name", detail);
                 context.time_zone.clone()
             }),
         };
@@ -340,7 +344,7 @@ fn add_session(mut session: Session, place: &str, event: EventId, draft: &mut Dr
         free.insert(session);
     } else {
         draft.counts.skipped += 1;
-        notes.add("duplicate_session", place, "skipped: a session with the same id came before");
+        notes.add(NoteCode::DuplicateSession, place, "skipped: a session with the same id came before");
     }
 }
 
@@ -350,7 +354,7 @@ fn shorten_all(draft: &mut Draft, limit: usize) {
     let mut shorten = |text: &mut String, place: &dyn Fn() -> String| {
         if text.len() > limit && text.chars().count() > limit {
             *text = text.chars().take(limit).collect();
-            notes.add("text_shortened", place(), format!("a text of more than {limit} characters was cut"));
+            notes.add(NoteCode::TextShortened, place(), format!("a text of more than {limit} characters was cut"));
         }
     };
     for (id, session) in &mut draft.sessions {

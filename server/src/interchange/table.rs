@@ -4,7 +4,7 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
 use super::ReadContext;
 use super::error::ImportError;
-use super::note::ImportNotes;
+use super::note::{ImportNotes, NoteCode};
 use super::text::{byte_order_mark, clean, decode_list, excerpt, refuse_control_characters};
 
 /// The most parts of a cell that holds several.
@@ -31,7 +31,7 @@ pub(crate) fn open(
     refuse_control_characters(&text)?;
     if let Some(encoding) = assumed {
         let detail = format!("the file is not UTF-8: it was read as {encoding}; check the names with accents");
-        notes.add("encoding_assumed", "file", detail);
+        notes.add(NoteCode::EncodingAssumed, "file", detail);
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let separator = separator_of(first);
@@ -140,14 +140,14 @@ impl OwnList {
         for (place, heading) in head.iter().enumerate() {
             if !heading.trim().is_empty() && !places.iter().any(|(_, known)| *known == place) {
                 let detail = format!("the heading \"{}\" is not known: the column is left out", excerpt(heading));
-                list.notes.add("column_unknown", format!("column {}", place + 1), detail);
+                list.notes.add(NoteCode::ColumnUnknown, format!("column {}", place + 1), detail);
             }
         }
         for (index, record) in rows.enumerate() {
             let number = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(2);
             match record {
                 Ok(record) => list.row(&record, number, &places, head.len(), context.limits.text_chars),
-                Err(_) => list.skip("row_unreadable", format!("row {number}"), "skipped: it cannot be read"),
+                Err(_) => list.skip(NoteCode::RowUnreadable, format!("row {number}"), "skipped: it cannot be read"),
             }
         }
         Ok(list)
@@ -168,7 +168,7 @@ impl OwnList {
         let surplus = record.iter().skip(headings).any(|field| !field.trim().is_empty());
         if record.len() < headings || surplus {
             let detail = format!("skipped: it has {} fields, the heading has {headings}", record.len());
-            self.skip("row_fields", format!("row {number}"), &detail);
+            self.skip(NoteCode::RowFields, format!("row {number}"), &detail);
             return;
         }
         let mut row = OwnRow { number, cells: Vec::with_capacity(places.len()) };
@@ -177,7 +177,7 @@ impl OwnList {
             if cell.len() > limit && cell.chars().count() > limit {
                 cell = cell.chars().take(limit).collect();
                 let detail = format!("a text of more than {limit} characters was cut");
-                self.notes.add("text_shortened", format!("row {number}, {}", column.heading), detail);
+                self.notes.add(NoteCode::TextShortened, format!("row {number}, {}", column.heading), detail);
             }
             row.cells.push((column.heading, cell));
         }
@@ -185,7 +185,7 @@ impl OwnList {
     }
 
     /// Counts and notes something that is skipped.
-    pub(crate) fn skip(&mut self, code: &'static str, place: String, detail: &str) {
+    pub(crate) fn skip(&mut self, code: NoteCode, place: String, detail: &str) {
         self.counts.skipped = self.counts.skipped.saturating_add(1);
         self.notes.add(code, place, detail);
     }
@@ -193,7 +193,7 @@ impl OwnList {
     /// Counts and notes a row that is skipped because of a cell: by row and column, never by what stands there.
     pub(crate) fn skip_cell(&mut self, number: u64, bad: &BadCell) {
         let detail = format!("skipped: expected {}", bad.expected);
-        self.skip("value_unreadable", format!("row {number}, {}", bad.column), &detail);
+        self.skip(NoteCode::ValueUnreadable, format!("row {number}, {}", bad.column), &detail);
     }
 }
 

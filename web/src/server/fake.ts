@@ -177,16 +177,16 @@ export class FakeServer implements s.Server {
             skipped: 2,
             check_ins: 0,
             notes: [
-                { code: 'row_without_name', place: 'row 17', detail: 'the row has no name and was skipped' },
+                { code: 'row_without_name', place: 'row 17', detail: 'skipped: it names nobody' },
                 {
-                    code: 'ticket_twice',
+                    code: 'duplicate_ticket',
                     place: 'row 230',
-                    detail: 'the ticket code stands in row 12 already; the row was skipped',
+                    detail: 'skipped: its ticket code stands in a row before',
                 },
                 {
-                    code: 'edit_kept',
+                    code: 'kept_edit',
                     place: 'row 301, category',
-                    detail: 'somebody edited this here; the file says something else',
+                    detail: "the coordinator's value was kept",
                 },
             ],
             notes_omitted: 0,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use csv::StringRecord;
 
 use super::super::error::ImportError;
-use super::super::note::ImportNotes;
+use super::super::note::{ImportNotes, NoteCode};
 use super::super::table::plain;
 
 /// What a column holds.
@@ -366,10 +366,14 @@ impl Headings {
     /// Notes what the list cannot say.
     pub(crate) fn note(&self, notes: &mut ImportNotes) {
         if self.orders {
-            notes.add("orders_not_attendees", "file", "each row is an order: its buyer became one attendee");
+            notes.add(NoteCode::OrdersNotAttendees, "file", "each row is an order: its buyer became one attendee");
         }
         if !self.has(Column::Ticket) && !self.has(Column::TicketHash) {
-            notes.add("no_ticket_codes", "file", "the list has no ticket codes: attendees can be found by name only");
+            notes.add(
+                NoteCode::NoTicketCodes,
+                "file",
+                "the list has no ticket codes: attendees can be found by name only",
+            );
         }
     }
 }

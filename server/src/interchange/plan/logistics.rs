@@ -12,6 +12,7 @@ use muster_model::logistics::{Aid, Honorarium, HotelStay, LogisticsContact, Trav
 use muster_model::record::{self, Record, RecordError};
 
 use super::super::Logistics;
+use super::super::note::NoteCode;
 use super::merge::said_fields;
 use super::{Current, Planner, RecordWrite};
 
@@ -185,7 +186,7 @@ impl<'a> Planner<'a> {
             } else {
                 tally.kept_edits += 1;
                 let detail = "the list no longer says it; as it was edited here, it was kept";
-                self.plan.report.notes.add("kept_edit", format!("{} {name}", T::NAME), detail);
+                self.plan.report.notes.add(NoteCode::KeptEdit, format!("{} {name}", T::NAME), detail);
             }
         }
     }

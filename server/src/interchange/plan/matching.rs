@@ -12,6 +12,7 @@ use muster_model::program::{PresenterProfile, Room};
 use muster_model::record::Record;
 
 use super::super::Draft;
+use super::super::note::NoteCode;
 use super::super::text::{folded_name, same_name};
 use super::{Base, Current};
 
@@ -58,11 +59,11 @@ pub(crate) fn resolve(draft: &Draft, current: &Current, base: &Base) -> Draft {
 /// What rows are of, in notes.
 struct Kind {
     name: &'static str,
-    created: &'static str,
+    created: NoteCode,
 }
 
-const ROOM: Kind = Kind { name: "room", created: "room_created" };
-const PRESENTER: Kind = Kind { name: "presenter", created: "presenter_created" };
+const ROOM: Kind = Kind { name: "room", created: NoteCode::RoomCreated };
+const PRESENTER: Kind = Kind { name: "presenter", created: NoteCode::PresenterCreated };
 
 /// What a row turned out to mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,13 +113,17 @@ fn moved<I: RecordId, T: Clone>(
         let Some(found) = found.get(&id) else { continue };
         let (code, detail) = match found {
             Found::Known(_) | Found::Deleted(_) => continue,
-            Found::Renamed(_) => ("name_differs", format!("the {name} of this number has another name in the event")),
-            Found::New(_) => (kind.created, format!("no {name} of the event is meant: one was added")),
-            Found::Ambiguous => ("match_ambiguous", format!("skipped: several {name}s of the event have this name")),
-            Found::Contradictory => {
-                ("match_contradictory", format!("skipped: number and name are those of different {name}s"))
+            Found::Renamed(_) => {
+                (NoteCode::NameDiffers, format!("the {name} of this number has another name in the event"))
             }
-            Found::Repeated => ("duplicate_row", format!("skipped: the same {name} stands in another row")),
+            Found::New(_) => (kind.created, format!("no {name} of the event is meant: one was added")),
+            Found::Ambiguous => {
+                (NoteCode::MatchAmbiguous, format!("skipped: several {name}s of the event have this name"))
+            }
+            Found::Contradictory => {
+                (NoteCode::MatchContradictory, format!("skipped: number and name are those of different {name}s"))
+            }
+            Found::Repeated => (NoteCode::DuplicateRow, format!("skipped: the same {name} stands in another row")),
         };
         draft.counts.skipped += u64::from(found.id().is_none());
         draft.notes.add(code, format!("row {row}"), detail);

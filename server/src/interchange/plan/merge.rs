@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::super::note::NoteCode;
 use super::super::{Draft, ImportNotes};
 use super::{Fields, Tally};
 
@@ -63,13 +64,13 @@ where
             (None, Some(_)) => {
                 merged.tally.unchanged += 1;
                 let place = format!("{} {name}", side.collection);
-                notes.add("kept_deleted", place, "it was deleted here and is not brought back");
+                notes.add(NoteCode::KeptDeleted, place, "it was deleted here and is not brought back");
             }
             (Some(current), base) => {
                 let result: Option<T> = merge_fields(&spoken, current, base, |field| {
                     merged.tally.kept_edits += 1;
                     let place = format!("{} {name}, {field}", side.collection);
-                    notes.add("kept_edit", place, "the coordinator's value was kept");
+                    notes.add(NoteCode::KeptEdit, place, "the coordinator's value was kept");
                 });
                 match result.filter(|result| result != current) {
                     Some(result) => {

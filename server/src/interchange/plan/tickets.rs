@@ -10,6 +10,7 @@ use muster_model::ticket::withdrawn::{self, MAX_WITHDRAWN};
 
 use super::super::Draft;
 use super::super::error::ImportError;
+use super::super::note::NoteCode;
 use super::{Current, Planner, RecordWrite, Tally};
 
 /// The draft with the checkpoints of its source, if it has questions and no checkpoints of its own; nothing but the
@@ -24,7 +25,7 @@ pub(super) fn asked_elsewhere(draft: &Draft, current: &Current) -> Option<Draft>
         imported.map(|(id, one)| (*id, Checkpoint { questions: draft.questions.clone(), ..one.clone() })).collect();
     if asked.checkpoints.is_empty() {
         asked.notes.add(
-            "questions_without_lists",
+            NoteCode::QuestionsWithoutLists,
             "file",
             "no check-in list is here yet: import the questions after them",
         );

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::Draft;
 use super::super::json::{bool_of, localized, objects_of, text_of};
+use super::super::note::NoteCode;
 use super::{Fields, Items};
 
 /// Makes a checkpoint of every check-in list.
@@ -22,7 +23,7 @@ pub(crate) fn read(lists: &[&Fields], questions: &[&Fields], items: &Items, even
         let name = text_of(list, "name");
         if number.is_empty() || name.is_empty() {
             draft.counts.skipped += 1;
-            draft.notes.add("checkpoint_unnamed", place, "skipped: the list has no id or no name");
+            draft.notes.add(NoteCode::CheckpointUnnamed, place, "skipped: the list has no id or no name");
             continue;
         }
         let products: Vec<i64> = list
@@ -35,7 +36,7 @@ pub(crate) fn read(lists: &[&Fields], questions: &[&Fields], items: &Items, even
         let all = bool_of(list, "all_products");
         if !all && products.is_empty() {
             draft.counts.skipped += 1;
-            draft.notes.add("checkpoint_admits_nobody", place, "skipped: the list admits no product");
+            draft.notes.add(NoteCode::CheckpointAdmitsNobody, place, "skipped: the list admits no product");
             continue;
         }
         note_left_out(list, &place, draft);
@@ -73,7 +74,7 @@ fn rules_of(list: &Fields, place: &str, draft: &mut Draft) -> String {
     let read = rules::parse(&text);
     if let Err(error) = &read {
         let detail = format!("{error}: the checkpoint refuses everybody until its rules are changed");
-        draft.notes.add("rules_unreadable", place, detail);
+        draft.notes.add(NoteCode::RulesUnreadable, place, detail);
     }
     // Rules of any length would fill the document that every phone holds; what stands for them cannot be read either.
     if read == Err(RulesError::TooLarge) { "rules too large".to_owned() } else { text }
@@ -81,11 +82,11 @@ fn rules_of(list: &Fields, place: &str, draft: &mut Draft) -> String {
 
 fn note_left_out(list: &Fields, place: &str, draft: &mut Draft) {
     if bool_of(list, "addon_match") {
-        draft.notes.add("addon_match_not_imported", place, "tickets are not matched by their add-ons");
+        draft.notes.add(NoteCode::AddonMatchNotImported, place, "tickets are not matched by their add-ons");
     }
     if list.get("subevent").is_some_and(|subevent| !subevent.is_null()) {
         draft.notes.add(
-            "subevent_ignored",
+            NoteCode::SubeventIgnored,
             place,
             "the list is for one date of a series: it admits those of all dates",
         );
@@ -106,7 +107,7 @@ fn questions_asked(questions: &[&Fields], items: &Items, event: EventId, draft: 
         let id = question_id(event, &number);
         if asked.iter().any(|question| question.id == id) {
             draft.counts.skipped += 1;
-            draft.notes.add("duplicate_question", format!("question {number}"), "skipped: its id came before");
+            draft.notes.add(NoteCode::DuplicateQuestion, format!("question {number}"), "skipped: its id came before");
             continue;
         }
         if !bool_of(fields, "ask_during_checkin") {
@@ -114,7 +115,7 @@ fn questions_asked(questions: &[&Fields], items: &Items, event: EventId, draft: 
         }
         if fields.get("dependency_question").is_some_and(|other| !other.is_null()) {
             let detail = "it is asked whatever the question it depends on was answered";
-            draft.notes.add("question_dependency_ignored", format!("question {number}"), detail);
+            draft.notes.add(NoteCode::QuestionDependencyIgnored, format!("question {number}"), detail);
         }
         let kind = text_of(fields, "type");
         asked.push(Question {

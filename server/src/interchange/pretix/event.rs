@@ -4,6 +4,7 @@ use muster_model::event::Event;
 use muster_model::time::TimeZone;
 
 use super::super::json::{localized, text_of};
+use super::super::note::NoteCode;
 use super::super::schedule::instant;
 use super::super::{Draft, ReadContext};
 use super::Fields;
@@ -18,7 +19,7 @@ pub(crate) fn read(fields: &Fields, context: &ReadContext, draft: &mut Draft) {
             zone
         }
         Err(_) => {
-            draft.notes.add("time_zone_unknown", "event.timezone", "the event's time zone is not taken over");
+            draft.notes.add(NoteCode::TimeZoneUnknown, "event.timezone", "the event's time zone is not taken over");
             context.time_zone.clone()
         }
     };

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::super::Draft;
 use super::super::json::{bool_of, localized, objects_of, text_of};
+use super::super::note::NoteCode;
 use super::super::schedule::instant;
 use super::{Fields, Items};
 
@@ -49,13 +50,17 @@ impl Reader<'_> {
             let place = format!("order {code}, position {number}");
             if code.is_empty() || number.is_empty() {
                 draft.counts.skipped += 1;
-                draft.notes.add("position_without_id", place, "skipped: the order has no code or the position no id");
+                draft.notes.add(
+                    NoteCode::PositionWithoutId,
+                    place,
+                    "skipped: the order has no code or the position no id",
+                );
                 continue;
             }
             let id = AttendeeId::derive(self.event, &format!("pretix/{code}/{number}"));
             if draft.attendees.contains_key(&id) {
                 draft.counts.skipped += 1;
-                draft.notes.add("duplicate_position", place, "skipped: the same position came before");
+                draft.notes.add(NoteCode::DuplicatePosition, place, "skipped: the same position came before");
                 continue;
             }
             let check_ins = position.get("checkins").and_then(Value::as_array).map_or(0, Vec::len);
@@ -64,7 +69,11 @@ impl Reader<'_> {
             attendee.order.clone_from(&code);
             if attendee.ticket.is_some_and(|ticket| !self.tickets.insert(ticket)) {
                 attendee.ticket = None;
-                draft.notes.add("duplicate_ticket", place, "imported without its ticket: its secret came before");
+                draft.notes.add(
+                    NoteCode::DuplicateTicket,
+                    place,
+                    "imported without its ticket: its secret came before",
+                );
             }
             let contact = self.contact(order, position);
             draft.attendees.insert(id, attendee);
@@ -152,12 +161,16 @@ impl Reader<'_> {
         let counted = [
             (
                 self.unnamed,
-                "positions_without_name",
+                NoteCode::PositionsWithoutName,
                 "positions name nobody: they go by company or by order and position",
             ),
-            (self.series, "subevent_ignored", "positions are for one date of a series, which is not imported"),
-            (self.test, "test_orders", "orders were made in test mode: they are imported like others"),
-            (draft.counts.check_ins, "check_ins_not_imported", "check-ins are in the orders: they are not imported"),
+            (self.series, NoteCode::SubeventIgnored, "positions are for one date of a series, which is not imported"),
+            (self.test, NoteCode::TestOrders, "orders were made in test mode: they are imported like others"),
+            (
+                draft.counts.check_ins,
+                NoteCode::CheckInsNotImported,
+                "check-ins are in the orders: they are not imported",
+            ),
         ];
         for (count, code, what) in counted {
             if count > 0 {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::Draft;
 use super::super::json::{bool_of, text_of};
+use super::super::note::NoteCode;
 use super::Fields;
 
 /// Takes over the public keys of an event (`valid_keys.pretix_sig1`).
@@ -18,7 +19,7 @@ pub(super) fn read_keys(event: &Fields, draft: &mut Draft) {
         if scheme != "pretix_sig1" {
             if !keys.is_empty() {
                 draft.notes.add(
-                    "ticket_scheme_unknown",
+                    NoteCode::TicketSchemeUnknown,
                     "event.valid_keys",
                     "tickets of this scheme cannot be checked",
                 );
@@ -32,7 +33,7 @@ pub(super) fn read_keys(event: &Fields, draft: &mut Draft) {
                 Err(_) => {
                     draft.counts.skipped += 1;
                     let place = format!("event.valid_keys.pretix_sig1, key {}", index + 1);
-                    draft.notes.add("ticket_key_broken", place, "skipped: it is no Ed25519 public key");
+                    draft.notes.add(NoteCode::TicketKeyBroken, place, "skipped: it is no Ed25519 public key");
                 }
             }
         }
@@ -47,7 +48,7 @@ pub(super) fn read_withdrawn(revoked: &[&Fields], blocked: &[&Fields], event: Ev
             let secret = text_of(fields, "secret");
             if secret.is_empty() {
                 draft.counts.skipped += 1;
-                draft.notes.add("secret_missing", "revoked or blocked secrets", "skipped: one has no secret");
+                draft.notes.add(NoteCode::SecretMissing, "revoked or blocked secrets", "skipped: one has no secret");
                 continue;
             }
             let withdrawal = match (is_revoked, bool_of(fields, "blocked")) {

@@ -6,6 +6,7 @@ use muster_model::program::Session;
 use muster_model::time::TimeZone;
 
 use super::super::Draft;
+use super::super::note::NoteCode;
 use super::span;
 
 /// Notes sessions outside the event and sessions that share a room at one time.
@@ -39,9 +40,9 @@ pub(crate) fn note_oddities(draft: &mut Draft, zone: &TimeZone) {
         }
     }
     for place in outside {
-        draft.notes.add("session_outside_event", place, "kept: it is not within the dates of the event");
+        draft.notes.add(NoteCode::SessionOutsideEvent, place, "kept: it is not within the dates of the event");
     }
     for (place, detail) in overlapping {
-        draft.notes.add("rooms_overlap", place, detail);
+        draft.notes.add(NoteCode::RoomsOverlap, place, detail);
     }
 }

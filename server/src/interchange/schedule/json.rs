@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::super::error::ImportError;
 use super::super::json::{bool_of, objects_of, parse_all, text_of};
+use super::super::note::NoteCode;
 use super::super::text::{clean, excerpt};
 use super::super::{Draft, ReadContext};
 use super::{RawDay, RawSession, Schedule};
@@ -65,7 +66,7 @@ pub(crate) fn read(bytes: &[u8], context: &ReadContext) -> Result<Draft, ImportE
         if let Some(day) = day.as_object() {
             reader.day(index, day)?;
         } else {
-            reader.schedule.notes.add("not_in_schema", format!("days[{index}]"), "skipped: not an object");
+            reader.schedule.notes.add(NoteCode::NotInSchema, format!("days[{index}]"), "skipped: not an object");
         }
         reader.schedule.bound(&context.limits)?;
     }
@@ -79,7 +80,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn departs(&mut self, place: &str, detail: &str) {
-        self.schedule.notes.add("not_in_schema", place, detail);
+        self.schedule.notes.add(NoteCode::NotInSchema, place, detail);
     }
 
     fn conference(&mut self, outer: &Fields, conference: &Fields) {

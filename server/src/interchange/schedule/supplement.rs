@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::super::json::parse_all;
+use super::super::note::NoteCode;
 use super::super::text::is_text;
 use super::super::{Draft, ReadContext};
 use super::id_of_guid;
@@ -27,7 +28,7 @@ pub(crate) fn apply(text: &str, context: &ReadContext, draft: &mut Draft) {
     let event = context.event;
     let parsed = parse_all(text.as_bytes(), &context.limits).unwrap_or_default();
     let Some(Value::Object(supplement)) = parsed.first() else {
-        draft.notes.add("supplement_ignored", "muster", "the part of the file that only Muster reads is broken");
+        draft.notes.add(NoteCode::SupplementIgnored, "muster", "the part of the file that only Muster reads is broken");
         return;
     };
     let mut ignored = 0_u64;
@@ -47,7 +48,7 @@ pub(crate) fn apply(text: &str, context: &ReadContext, draft: &mut Draft) {
     ignored += records(supplement.get("sessions"), event, &mut draft.sessions);
     if ignored > 0 {
         let detail = format!("{ignored} parts of the file that only Muster reads do not read");
-        draft.notes.add("supplement_ignored", "muster", detail);
+        draft.notes.add(NoteCode::SupplementIgnored, "muster", detail);
     }
 }
 

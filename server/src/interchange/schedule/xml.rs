@@ -6,6 +6,7 @@ use muster_model::program::{Link, PresenterProfile, Room, Session, Track};
 
 use self::tree::{Element, Tree};
 use super::super::error::ImportError;
+use super::super::note::NoteCode;
 use super::super::text::{self, byte_order_mark, clean, refuse_control_characters};
 use super::super::{Draft, ReadContext};
 use super::{RawDay, RawSession, Schedule};
@@ -111,7 +112,7 @@ impl Reader {
             _ => {
                 let place = format!("line {}", element.line);
                 let detail = format!("not imported: element {}", text::excerpt(&element.name));
-                self.schedule.notes.add("element_ignored", place, detail);
+                self.schedule.notes.add(NoteCode::ElementIgnored, place, detail);
             }
         }
     }
@@ -140,7 +141,7 @@ impl Reader {
             }
         } else if !value.is_empty() {
             let detail = format!("not imported: {}", text::excerpt(&element.name));
-            self.schedule.notes.add("element_ignored", format!("line {}", element.line), detail);
+            self.schedule.notes.add(NoteCode::ElementIgnored, format!("line {}", element.line), detail);
         }
     }
 
@@ -196,7 +197,7 @@ impl Reader {
             name => {
                 if !child.children.is_empty() {
                     let detail = format!("only the text of {} was kept", text::excerpt(name));
-                    self.schedule.notes.add("element_flattened", format!("line {}", child.line), detail);
+                    self.schedule.notes.add(NoteCode::ElementFlattened, format!("line {}", child.line), detail);
                 }
                 if !value.is_empty() {
                     session.extra.insert(name.to_owned(), value);
