@@ -33,6 +33,9 @@ test('a device is renamed, gets another role at once, and is revoked', async (t)
     await joined(phone, await server.invite(server.eventId, 'staff', 'Gate A'), 'Gate A');
 
     await page.goto(`${server.url}/devices`);
+    // The list is asked again every minute.
+    for (const name of ['Gate A', 'Desk'])
+        await page.getByRole('listitem').filter({ hasText: name }).getByText('Connected').waitFor({ timeout: 70_000 });
     await page.getByRole('button', { name: 'Look or change: Gate A' }).click();
     await page.getByLabel('Name of the device').fill('Money');
     await page.getByRole('button', { name: 'Rename' }).click();
