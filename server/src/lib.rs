@@ -8,6 +8,7 @@ pub mod auth;
 pub mod backup;
 pub mod cli;
 pub mod clock;
+mod code_list;
 pub mod config;
 pub mod data_dir;
 pub mod devices;
